@@ -1,0 +1,1 @@
+"""Jobs: everything that touches the world (files, DuckDB, the terminal)."""

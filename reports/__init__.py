@@ -1,0 +1,1 @@
+"""Presentation: reads the published mart only, so a page can show nothing that an analyst cannot select."""
