@@ -1,0 +1,212 @@
+"""The command line. Each command is a few lines; what is heavy is imported by the command that needs it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any, NoReturn, Optional
+
+import typer
+
+app = typer.Typer(
+    name="qc", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None,
+    help="客服质检:每晚检查全部客服会话,算清每位客服的响应、用语、满意度与销售,每个数字都能追到原话。",
+)  # fmt: skip
+rules_app = typer.Typer(no_args_is_help=True, help="规则:检查、列出。")
+app.add_typer(rules_app, name="rules")
+
+Home = Annotated[Path, typer.Option("--home", help="工作目录(数据库、报告、密钥都在里面)", show_default=True)]
+AsOf = Annotated[Optional[str], typer.Option("--as-of", help="数据时点,如 2026-09-30 或 2026-09-30T23:59:59;不给则取数据里最新的时间")]  # noqa: UP045
+Profile = Annotated[Optional[str], typer.Option("--profile", help="定义口径,如 fair")]  # noqa: UP045
+Lang = Annotated[str, typer.Option("--lang", help="页面语言:zh 或 en")]
+Json = Annotated[bool, typer.Option("--json", help="结果用 JSON 输出")]
+Inputs = Annotated[list[Path], typer.Argument(help="文件或文件夹:会话、订单、评价、花名册", show_default=False)]
+Mapping = Annotated[Optional[Path], typer.Option("--mapping", help="映射文件(YAML),认不出的表用它")]  # noqa: UP045
+Encoding = Annotated[Optional[str], typer.Option("--encoding", help="文件编码;不给则自动判断")]  # noqa: UP045
+Kind = Annotated[Optional[str], typer.Option("--as", help="表的种类:messages、orders、ratings、agents")]  # noqa: UP045
+DEFAULT_HOME = Path("qc-home")
+
+
+@app.command()
+def nightly(
+    inputs: Inputs, home: Home = DEFAULT_HOME, as_of: AsOf = None, profile: Profile = None, lang: Lang = "zh",
+    mapping: Mapping = None, encoding: Encoding = None, kind: Kind = None, json: Json = False,
+) -> None:  # fmt: skip
+    """整晚的工作:读入、质检、发布、写成绩单。重复运行不会重复计数。"""
+    from pipelines import nightly as job
+    from pipelines import terminal
+    from reports import pages
+
+    request = _request(home, as_of, profile, lang, mapping, encoding, kind)
+    with terminal.working() as show:
+        done = _guarded(lambda: job.night(inputs, request, progress=show.file, step=show.step, pages=pages.write))
+    terminal.night(done, home, lang, as_json=json)
+    raise typer.Exit(done.exit_code)
+
+
+@app.command()
+def ingest(
+    inputs: Inputs, home: Home = DEFAULT_HOME, mapping: Mapping = None, encoding: Encoding = None, kind: Kind = None, json: Json = False
+) -> None:  # fmt: skip
+    """只读入文件,不算、不发布。"""
+    from pipelines import nightly as job
+    from pipelines import terminal
+
+    request = _request(home, None, None, "zh", mapping, encoding, kind)
+    with terminal.working() as show:
+        files, passed = _guarded(lambda: job.read_in(inputs, request, show.file))
+    terminal.files(files, passed, as_json=json)
+    if files and all(o.problem for o in files):
+        raise typer.Exit(1)
+    raise typer.Exit(3 if any(o.n_quarantined for o in files) else 0)
+
+
+@app.command()
+def report(home: Home = DEFAULT_HOME, out: Annotated[Optional[Path], typer.Option("--out", help="写到哪个文件夹")] = None, lang: Lang = "zh") -> None:  # noqa: UP045, E501
+    """用已发布的结果重写页面。"""
+    from pipelines import store
+    from reports import pages
+
+    _guarded(lambda: store.open_mart(home).close())
+    typer.echo(pages.write(home / "mart.duckdb", out or home / "reports" / f"again-{lang}", lang))
+
+
+@app.command()
+def explain(what: Annotated[str, typer.Argument(help="会话编号、命中编号,或「客服账号 指标」", show_default=False)],
+            metric: Annotated[Optional[str], typer.Argument(help="指标编号,与客服账号一起给", show_default=False)] = None,  # noqa: UP045
+            home: Home = DEFAULT_HOME, json: Json = False) -> None:  # fmt: skip
+    """一个数字从哪里来:从客服的指标或会话的得分,一直走到源文件的那一行。"""
+    from pipelines import explain as walk
+    from pipelines import store
+
+    with _guarded(lambda: store.open_mart(home)) as con:
+        _guarded(lambda: walk.show(con, what, metric, as_json=json))
+
+
+@app.command()
+def sql(query: Annotated[str, typer.Argument(help="SELECT 语句", show_default=False)], home: Home = DEFAULT_HOME, json: Json = False) -> None:
+    """对已发布的结果跑一条只读 SQL;不能读写文件,不能上网。"""
+    from pipelines import query as ask
+
+    _guarded(lambda: ask.show(home, query, as_json=json))
+
+
+@app.command()
+def trend(metric: Annotated[str, typer.Argument(help="指标编号,见 qc metrics", show_default=False)],
+          agent: Annotated[Optional[str], typer.Option("--agent", help="客服账号;不给则为全店")] = None,  # noqa: UP045
+          home: Home = DEFAULT_HOME, json: Json = False) -> None:  # fmt: skip
+    """一个指标逐日的值、区间和单位数;未成熟的日子注明。"""
+    from pipelines import query as ask
+
+    _guarded(lambda: ask.trend(home, metric, agent, as_json=json))
+
+
+@app.command()
+def metrics(json: Json = False) -> None:
+    """全部指标:编号、名称、公式。"""
+    from pipelines import terminal
+    from qc.metrics import KPIS
+
+    terminal.table(["编号", "名称", "English", "公式"], [[k.id, k.zh, k.en, k.formula] for k in KPIS], as_json=json)
+
+
+@rules_app.command("check")
+def rules_check(home: Home = DEFAULT_HOME, json: Json = False) -> None:
+    """把每条规则自带的例句全部跑一遍:该中的要中,不该中的不能中。"""
+    from pipelines import terminal
+
+    if not _guarded(lambda: terminal.rules_check(home, as_json=json)):
+        raise typer.Exit(1)
+
+
+@app.command()
+def doctor(home: Home = DEFAULT_HOME, json: Json = False) -> None:
+    """检查环境和工作目录:缺什么、哪里不对、怎么办。"""
+    from pipelines import doctor as checks
+
+    if not checks.show(home, as_json=json):
+        raise typer.Exit(1)
+
+
+@app.command()
+def demo(home: Annotated[Path, typer.Option("--home", help="演示用的工作目录")] = Path("qc-demo"), lang: Lang = "zh") -> None:
+    """用自带的示例店铺走完整晚,打开成绩单看看。"""
+    from pipelines.resources import data_dir
+
+    nightly([data_dir() / "sample"], home=home, lang=lang)
+
+
+@app.command()
+def sample(out: Annotated[Path, typer.Argument(help="写到哪个文件夹", show_default=False)],
+           messages: Annotated[int, typer.Option("--messages", help="大约多少条消息")] = 12_000,
+           seed: Annotated[int, typer.Option("--seed", help="随机种子,同种子同结果")] = 20260901) -> None:  # fmt: skip
+    """生成任意大小的示例店铺(会话、订单、评价、花名册和真值)。"""
+    from pipelines.sample import generate
+
+    generate(out, messages=messages, seed=seed)
+    typer.echo(out)
+
+
+def _request(
+    home: Path, as_of: str | None, profile: str | None, lang: str, mapping: Path | None, encoding: str | None, kind: str | None
+) -> Any:
+    from pipelines.nightly import Request
+
+    if lang not in ("zh", "en"):
+        _fail(f"--lang 只能是 zh 或 en,不是 {lang}", 2)
+    if kind and kind not in ("messages", "orders", "ratings", "agents"):
+        _fail(f"--as 只能是 messages、orders、ratings、agents,不是 {kind}", 2)
+    return Request(home, _instant(as_of), profile, mapping, encoding, kind, lang)
+
+
+def _instant(text: str | None) -> datetime | None:
+    """A day means its end: what was known when that day was over."""
+    if text is None:
+        return None
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        _fail(f"--as-of \"{text}\" 不是时间(例:2026-09-30 或 2026-09-30T23:59:59)", 2)
+    return at.replace(hour=23, minute=59, second=59) if len(text) == 10 else at.replace(tzinfo=None)
+
+
+def _guarded(work: Callable[[], Any]) -> Any:
+    """Run; what can be foreseen to go wrong ends in one message and the exit code of the contract."""
+    import duckdb
+
+    from pipelines.ingest import UnreadableFile
+    from pipelines.mapping import MappingError
+    from pipelines.nightly import NightError
+    from pipelines.query import QueryError
+    from pipelines.settings import SettingsError
+    from pipelines.store import StoreError
+    from qc.attribution import LedgerError
+    from qc.rulebook import RulebookError
+
+    try:
+        return work()
+    except (SettingsError, MappingError, RulebookError, FileNotFoundError, QueryError) as e:
+        _fail(str(e), 2)
+    except (NightError, LedgerError, StoreError, UnreadableFile, LookupError, duckdb.Error, PermissionError) as e:
+        _fail(str(e), 1)
+    except KeyboardInterrupt:
+        _fail("已中断;已读完的文件保留,没有发布新结果。再次运行会接着做。", 1)
+
+
+def _fail(message: str, code: int) -> NoReturn:
+    typer.echo(message, err=True)
+    raise typer.Exit(code)
+
+
+def main() -> None:
+    """Entry point; UTF-8 on every terminal."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(encoding="utf-8", errors="replace")
+    app()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,240 @@
+"""Files → source facts: recognise, read, check, mask, load. Every row of a file ends stored, duplicate or in quarantine.
+
+A source is its bytes: `source_id` is made of their SHA-256, so a second run and a renamed copy find it already there. A
+row is its key (the ids the source gives, else its whole content) and its content: the same twice is a duplicate, a known
+key with another content is a newer version, and both are kept. Which version counts is decided when the night is built.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import duckdb
+import polars as pl
+
+from pipelines import mapping as mappings
+from pipelines import sources
+from pipelines.mapping import Mapping
+from pipelines.sources.lines import UnreadableFile
+from pipelines.store import transaction
+from qc import intake, privacy
+
+READER = 1  # raised when the same bytes would be read into other rows; known sources are then read again
+ENDINGS = {".csv", ".tsv", ".txt", ".jsonl", ".ndjson", ".parquet"}
+# What makes a row the same row. Rows without ids of their own are their content, and the how-manieth of it in the file.
+KEYS = {
+    "messages": ["shop", "channel", "conversation_id", "customer", "message_id"],
+    "orders": ["shop", "channel", "order_id"],
+    "ratings": ["shop", "conversation_id", "customer", "agent", "invited_at", "rated_at"],
+    "agents": ["shop", "agent", "from"],
+}
+
+
+class Options(NamedTuple):
+    """How to read: the known mappings, and what the user insists on."""
+
+    known: Sequence[Mapping]
+    key: bytes
+    forced: Mapping | None = None
+    encoding: str | None = None
+    kind: str | None = None
+
+
+class Outcome(NamedTuple):
+    """What became of one file."""
+
+    file: str
+    source_id: str
+    kind: str
+    n_rows: int
+    n_stored: int
+    n_duplicate: int
+    n_quarantined: int
+    is_known: bool
+    problem: str | None = None
+
+
+def files_in(inputs: Iterable[Path]) -> tuple[list[Path], list[Path]]:
+    """Files to read, and files in the given folders that are passed over because of their ending."""
+    chosen: list[Path] = []
+    passed: list[Path] = []
+    for path in inputs:
+        if not path.is_dir():
+            chosen.append(path)
+            continue
+        for file in sorted(p for p in path.rglob("*") if p.is_file() and not p.name.startswith(".")):
+            ending = Path(file.stem).suffix if file.suffix == ".gz" else file.suffix
+            (chosen if ending.lower() in ENDINGS else passed).append(file)
+    return chosen, passed
+
+
+def ingest(
+    con: duckdb.DuckDBPyConnection, files: Sequence[Path], options: Options, progress: Callable[[str, int, int], None]
+) -> list[Outcome]:
+    """Load the files, one transaction each, in an order that does not depend on their names.
+
+    `progress(file, bytes or rows done, total)` is called now and then. A file that cannot be read is an outcome with a
+    problem and one quarantine row; it stops no other file.
+    """
+    digests = {file: _digest(file) for file in files}
+    outcomes: dict[Path, Outcome] = {}
+    first: dict[str, Outcome] = {}
+    for file in sorted(files, key=lambda f: (digests[f], str(f))):
+        source_id = digests[file][:16]
+        if source_id in first:
+            outcomes[file] = _again(first[source_id], file)
+            continue
+        with transaction(con):
+            outcomes[file] = first[source_id] = _ingest_file(con, file, source_id, options, progress)
+    return [outcomes[file] for file in files]
+
+
+def _again(first: Outcome, file: Path) -> Outcome:
+    rest = first.n_rows - first.n_quarantined
+    return first._replace(file=file.name, n_stored=0, n_duplicate=rest, is_known=True)
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as f:
+        return hashlib.file_digest(f, "sha256").hexdigest()
+
+
+def _ingest_file(
+    con: duckdb.DuckDBPyConnection, file: Path, source_id: str, options: Options, progress: Callable[[str, int, int], None]
+) -> Outcome:
+    try:
+        source = sources.recognise(
+            file, options.known, encoding=options.encoding, forced=options.forced, kind=options.kind
+        )
+    except UnreadableFile as e:
+        return _unreadable(con, file, source_id, str(e))
+    reader = _reader(source)
+    row = con.execute(
+        "SELECT file, kind, n_rows, n_quarantined FROM sources WHERE source_id = ? AND reader = ?", [source_id, reader]
+    ).fetchone()
+    if row:
+        _, kind, n_rows, bad = row
+        return Outcome(file.name, source_id, kind, n_rows, 0, n_rows - bad, bad, True)
+    _forget(con, source_id)
+    return _load(con, source, source_id, reader, options.key, progress)
+
+
+def _reader(source: sources.Source) -> str:
+    how = [READER, source.format, source.encoding, mappings.fingerprint(source.mapping)]
+    return hashlib.sha256(json.dumps(how, sort_keys=True, ensure_ascii=False).encode()).hexdigest()[:16]
+
+
+def _forget(con: duckdb.DuckDBPyConnection, source_id: str) -> None:
+    """Take back what an earlier reading of the same bytes (another mapping, an older reader) stored."""
+    for table in ("sources", "quarantine", *(f"fact_{kind}" for kind in KEYS)):
+        con.execute(f"DELETE FROM {table} WHERE source_id = ?", [source_id])
+
+
+def _unreadable(con: duckdb.DuckDBPyConnection, file: Path, source_id: str, problem: str) -> Outcome:
+    _forget(con, source_id)
+    con.execute(
+        "INSERT INTO sources VALUES (?, ?, NULL, NULL, NULL, NULL, NULL, ?, 1, 0, 0, 1, NULL, NULL, ?)",
+        [source_id, file.name, file.stat().st_size, problem],
+    )
+    con.execute("INSERT INTO quarantine VALUES (?, ?, 0, 'file', ?, NULL)", [source_id, file.name, problem])
+    return Outcome(file.name, source_id, "", 1, 0, 0, 1, False, problem)
+
+
+def _load(
+    con: duckdb.DuckDBPyConnection, source: sources.Source, source_id: str, reader: str, key: bytes,
+    progress: Callable[[str, int, int], None],
+) -> Outcome:  # fmt: skip
+    kind = source.mapping.kind
+    con.execute(f"CREATE OR REPLACE TEMP TABLE stage AS SELECT * EXCLUDE (row_key, content_key) FROM fact_{kind} LIMIT 0")
+    optional, n_rows, bad_rows, total = frozenset(source.mapping.absent), 0, 0, source.path.stat().st_size
+    for chunk in sources.read(source):
+        good, bad = intake.check(kind, chunk.fields, optional=optional)
+        bad = _masked_rejects(bad, chunk, key)
+        n_rows += len(good) + len(bad)
+        bad_rows += len(bad)
+        stage = _masked(good, key).rename({"_line": "source_row"}).with_columns(source_id=pl.lit(source_id))
+        con.register("stage_", stage)
+        con.execute("INSERT INTO stage BY NAME SELECT * FROM stage_")
+        con.register("bad_", bad.with_columns(source_id=pl.lit(source_id), file=pl.lit(source.path.name)))
+        con.execute("INSERT INTO quarantine BY NAME SELECT * FROM bad_")
+        progress(source.path.name, n_rows, total)
+    stored = _store(con, kind)
+    span = con.execute(f"SELECT {_span(kind)} FROM stage").fetchone() or (None, None)
+    con.execute("DROP TABLE stage")
+    duplicate = n_rows - bad_rows - stored
+    con.execute(
+        "INSERT INTO sources VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)",
+        [source_id, source.path.name, kind, source.format, source.encoding, source.mapping.id, reader, total, n_rows,
+         stored, duplicate, bad_rows, *span],
+    )  # fmt: skip
+    return Outcome(source.path.name, source_id, kind, n_rows, stored, duplicate, bad_rows, False)
+
+
+def _masked(good: pl.DataFrame, key: bytes) -> pl.DataFrame:
+    """Typed rows with personal numbers masked and the customer's id replaced by its pseudonym."""
+    masked = [c for c in ("text", "extra", "name") if c in good.columns]
+    frame = good.with_columns([privacy.mask(good[c]).alias(c) for c in masked])
+    if "customer" not in good.columns:
+        return frame
+    return frame.with_columns(privacy.pseudonym(frame["customer"], key).alias("customer"))
+
+
+def _masked_rejects(bad: pl.DataFrame, chunk: sources.table.Chunk, key: bytes) -> pl.DataFrame:
+    """Rejected rows as quarantine keeps them: numbers masked, and the customer's own name where its column is known."""
+    rows = bad.rename({"_line": "line", "_raw": "raw"})
+    if "customer" in chunk.fields.columns and len(rows):
+        who = chunk.fields.select(line="_line", customer=pl.col("customer").str.strip_chars())
+        rows = rows.join(who, on="line", how="left").with_columns(
+            _alias=privacy.pseudonym(rows.join(who, on="line", how="left")["customer"], key)
+        )
+        hidden = [
+            text.replace(name, alias) if name and alias and text else text
+            for text, name, alias in rows.select("raw", "customer", "_alias").iter_rows()
+        ]
+        rows = rows.with_columns(raw=pl.Series(hidden, dtype=pl.String)).drop("customer", "_alias")
+    both = pl.concat([chunk.bad, rows.select("line", "raw", "code", "reason")])
+    return both.with_columns(privacy.mask(both["raw"]).alias("raw"), privacy.mask(both["reason"]).alias("reason"))
+
+
+def _span(kind: str) -> str:
+    times = {
+        "messages": ["sent_at"],
+        "orders": ["created_at", "paid_at", "refund_applied_at", "refund_finished_at"],
+        "ratings": ["invited_at", "rated_at"],
+        "agents": [],
+    }[kind]
+    if not times:
+        return "NULL::TIMESTAMP, NULL::TIMESTAMP"
+    return f"min(least({', '.join(times)})), max(greatest({', '.join(times)}))"
+
+
+def _store(con: duckdb.DuckDBPyConnection, kind: str) -> int:
+    """Staged rows that are new -> fact table; how many there were.
+
+    md5 of the key and of the content, as UUID: 128 bits, half the size of text, and an anti-join without an index.
+    """
+    columns = [r[0] for r in con.execute(f"DESCRIBE fact_{kind}").fetchall()][4:]
+    content = _digest_of(columns)
+    identity = _digest_of(KEYS[kind])
+    if kind == "messages":
+        nth = "row_number() OVER (PARTITION BY content_key ORDER BY source_row)"
+        identity = f"CASE WHEN message_id IS NOT NULL THEN {identity} ELSE md5(content_key::VARCHAR || {nth}) END"
+    con.execute(f"""
+        CREATE OR REPLACE TEMP TABLE keyed AS
+        WITH hashed AS (SELECT *, {content}::UUID AS content_key FROM stage)
+        SELECT *, ({identity})::UUID AS row_key FROM hashed""")
+    inserted = con.execute(f"""
+        INSERT INTO fact_{kind} BY NAME
+        SELECT k.* FROM keyed k ANTI JOIN fact_{kind} f ON k.row_key = f.row_key AND k.content_key = f.content_key
+        QUALIFY row_number() OVER (PARTITION BY k.row_key, k.content_key ORDER BY k.source_row) = 1""").fetchone()
+    con.execute("DROP TABLE keyed")
+    return int(inserted[0]) if inserted else 0
+
+
+def _digest_of(columns: Sequence[str]) -> str:
+    parts = ", ".join(f"coalesce(\"{c}\"::VARCHAR, chr(1))" for c in columns)
+    return f"md5(concat_ws(chr(31), {parts}))"

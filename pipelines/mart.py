@@ -1,0 +1,166 @@
+"""The mart: typed frames and SQL models → one DuckDB file that everybody else reads. Rebuilt whole, published by rename."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import NamedTuple
+
+import duckdb
+import polars as pl
+from ruamel.yaml import YAML
+
+from pipelines import store
+from pipelines.store import MODELS
+from qc import attribution, detectors, dialogue, frames, ledger
+from qc.dialogue import Profile
+from qc.metrics import KPIS, REASONS
+from qc.rulebook import Pack, Scorecard
+
+# In the order they build on each other; each is models/<name>.sql.
+TABLES = (
+    "messages", "turns", "conversations", "findings", "moments", "entries", "scores", "orders", "attributions", "agents",
+    "ratings", "receptions", "inquiries", "inquiry_agents",
+)  # fmt: skip
+ON_TOP = ("observations", "metrics", "gaps")  # built inside the mart itself, so that their SQL holds wherever it is opened
+VIEWS = ("observations",)
+COPIED = ("sources", "quarantine", "runs", "reviews")
+COPIED_MEANING = {
+    "sources": "来源文件,每个一行:多少行入库、重复、隔离,三者之和等于行数",
+    "quarantine": "没有入库的行:文件、行号、原文、原因;改正后重新 qc ingest",
+    "runs": "每次运行一行:数据时点、口径、规则指纹、结果",
+    "reviews": "人工复核,每条一行;复核只增不改",
+    "rules": "规则,每条一行:查什么、为什么、该怎么说",
+    "scorecard_items": "评分卡的评分项及其规则,每对一行",
+    "kpis": "指标的登记表:中文名、单位、算法、公式",
+    "reasons": "原因代码的中英文说明",
+}
+
+
+class Book(NamedTuple):
+    """What the night judges by."""
+
+    packs: Sequence[Pack]
+    scorecard: Scorecard
+    profile: Profile
+    pleasantries: Sequence[str]
+
+
+Score = Callable[[pl.Series], pl.DataFrame]
+Step = Callable[[str], None]
+
+
+def build(con: duckdb.DuckDBPyConnection, book: Book, as_of: datetime | None, score: Score, step: Step) -> None:
+    """Facts of the warehouse -> every table of the attached `mart`. `score(texts) -> (text, p_…)`; `step` names progress."""
+    literal = f"TIMESTAMP '{as_of.isoformat(sep=' ')}'" if as_of else "NULL::TIMESTAMP"
+    con.execute(f"CREATE OR REPLACE TEMP MACRO as_of() AS {literal}")
+    con.execute("CREATE OR REPLACE TEMP TABLE as_of_ AS SELECT as_of() AS as_of")
+    step("会话与轮次")
+    messages = dialogue.arrange(_model(con, "current_messages"), book.profile)
+    turns = dialogue.turns(messages, book.profile, as_of=as_of, pleasantries=book.pleasantries)
+    step("检查用语")
+    found = detectors.inspect(messages, turns, book.packs)
+    scored = ledger.score(found.findings, found.moments, messages, book.packs, book.scorecard)
+    step("客户情绪")
+    said = messages.filter((pl.col("sender_kind") == "customer") & (pl.col("content_kind") == "text"))
+    sentiment = score(said["text"].unique())
+    step("订单归属")
+    orders = frames.of(frames.Order, _model(con, "current_orders"))
+    given = {
+        "arranged": messages, "sentiment": sentiment, "turns_": turns, "findings_": found.findings,
+        "moments_": found.moments, "entries_": scored.entries, "scores_": scored.scores, "orders_": orders,
+        "paid_": attribution.parents(orders), "attributions_": attribution.attribute(orders, messages),
+        "ratings_": _model(con, "current_ratings"),
+        "roster_": store.frame(con, 'SELECT shop, agent, name, team, "from" FROM fact_agents'),
+    }  # fmt: skip
+    for name, frame in given.items():
+        con.register(name, frame)
+    step("汇总")
+    for name in TABLES:
+        con.execute(f"CREATE TABLE mart.{name} AS {_sql(MODELS / f'{name}.sql')}")
+    _reference(con, book)
+    for name in COPIED:
+        con.execute(f"CREATE TABLE mart.{name} AS SELECT * FROM warehouse.{name} ORDER BY ALL")
+    con.execute("DELETE FROM mart.runs")  # written last, when this run's own row is complete
+    for name in given:
+        con.unregister(name)
+
+
+def finish(path: Path, profile: str) -> None:
+    """Inside the built file: views, the additive metrics, macros, comments."""
+    with duckdb.connect(str(path)) as con:
+        con.execute("CREATE TEMP TABLE run_ AS SELECT ?::VARCHAR AS profile", [profile])
+        for name in ON_TOP:
+            what = "VIEW" if name in VIEWS else "TABLE"
+            con.execute(f"CREATE {what} {name} AS {_sql(MODELS / 'mart' / f'{name}.sql')}")
+        for statement in _sql(MODELS / "mart" / "macros.sql").split(";\n"):
+            if statement.strip():
+                con.execute(statement)
+        _comment(con)
+        con.execute("CHECKPOINT")
+
+
+def meanings() -> dict[str, str]:
+    """table -> its first line, what it means."""
+    folders = {**{n: MODELS for n in TABLES}, **{n: MODELS / "mart" for n in ON_TOP}}
+    first = {n: (f / f"{n}.sql").read_text(encoding="utf-8").splitlines()[0] for n, f in folders.items()}
+    return {n: line.removeprefix("-- ") for n, line in first.items()} | COPIED_MEANING
+
+
+def column_meanings() -> dict[str, str]:
+    """column or table.column -> what it means."""
+    return dict(YAML(typ="safe", pure=True).load((MODELS / "columns.yaml").read_text(encoding="utf-8")))
+
+
+def _model(con: duckdb.DuckDBPyConnection, name: str) -> pl.DataFrame:
+    return store.frame(con, _sql(MODELS / f"{name}.sql"))
+
+
+def _sql(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
+
+
+def _reference(con: duckdb.DuckDBPyConnection, book: Book) -> None:
+    """Rules, scorecard, KPI registry and reason codes, so that a page needs nothing but the mart."""
+    rules = [
+        (r.id, p.pack, r.title, r.title_en, r.by, r.who, r.category, r.severity, r.deduction, r.why, r.rewrite, r.source)
+        for p in book.packs for r in p.rules
+    ]  # fmt: skip
+    rule_columns = ["rule_id", "pack", "title", "title_en", "by", "who", "category", "severity", "deduction", "why", "rewrite", "source"]
+    items = [
+        (book.scorecard.scorecard, s.id, s.title, s.title_en, s.weight, i.id, i.title, i.title_en, i.weight, rule)
+        for s in book.scorecard.sections for i in s.items for rule in i.rules
+    ]  # fmt: skip
+    item_columns = [
+        "scorecard", "section", "section_title", "section_title_en", "section_weight", "item", "title", "title_en", "weight", "rule_id",
+    ]  # fmt: skip
+    kpis = [(k.id, k.zh, k.en, k.kind, k.unit, k.observed, k.group, k.formula, k.better, k.target, k.scale) for k in KPIS]
+    kpi_columns = ["metric", "zh", "en", "kind", "unit", "observed", "group", "formula", "better", "target", "scale"]
+    reasons = [(code, zh, en) for code, (zh, en) in REASONS.items()]
+    for name, rows, columns in (
+        ("rules", rules, rule_columns), ("scorecard_items", items, item_columns),
+        ("kpis", kpis, kpi_columns), ("reasons", reasons, ["code", "zh", "en"]),
+    ):  # fmt: skip
+        con.register("rows_", pl.DataFrame(rows, schema=columns, orient="row", infer_schema_length=None))
+        con.execute(f"CREATE TABLE mart.{name} AS SELECT * FROM rows_")
+        con.unregister("rows_")
+
+
+def _comment(con: duckdb.DuckDBPyConnection) -> None:
+    tables, columns = meanings(), column_meanings()
+    rows = con.execute(
+        "SELECT table_name, column_name FROM duckdb_columns() WHERE NOT internal AND database_name = current_database()"
+    ).fetchall()
+    for table in {t for t, _ in rows}:
+        kind = "VIEW" if table in VIEWS else "TABLE"
+        con.execute(f"COMMENT ON {kind} {table} IS {_literal(tables[table])}")
+    for table, column in rows:
+        meaning = columns.get(f"{table}.{column}", columns.get(column))
+        if meaning is None:
+            raise KeyError(f"models/columns.yaml does not say what {table}.{column} means")
+        con.execute(f'COMMENT ON COLUMN {table}."{column}" IS {_literal(meaning)}')
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"

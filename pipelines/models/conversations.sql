@@ -1,0 +1,31 @@
+-- 每个会话一行:何时、谁和谁、多少条、客户情绪从哪到哪
+WITH spoken AS (
+    SELECT conversation_id, mood, seq,
+           row_number() OVER (PARTITION BY conversation_id ORDER BY seq) AS i,
+           count(*) OVER (PARTITION BY conversation_id) AS n
+    FROM mart.messages WHERE mood IS NOT NULL
+), moods AS (
+    SELECT conversation_id, n AS n_moods,
+           avg(mood) FILTER (WHERE i > n - greatest(1, n // 3)) AS mood_end,
+           avg(mood) FILTER (WHERE i <= greatest(1, n // 3)) AS mood_start
+    FROM spoken WHERE n >= 3 GROUP BY conversation_id, n
+), counted AS (
+    SELECT conversation_id, any_value(shop) AS shop, any_value(channel) AS channel, any_value(customer) AS customer,
+           min(sent_at) AS started_at, max(sent_at) AS ended_at, count(*) AS n_messages,
+           count(*) FILTER (WHERE sender_kind = 'customer') AS n_customer,
+           count(*) FILTER (WHERE is_effective) AS n_effective,
+           min(sent_at) FILTER (WHERE sender_kind = 'customer') AS first_customer_at,
+           max(sent_at) FILTER (WHERE is_effective) AS last_effective_at
+    FROM (SELECT *, sender_kind IN ('agent', 'assist') AND content_kind NOT IN ('recall', 'empty') AS is_effective
+          FROM mart.messages)
+    GROUP BY conversation_id
+)
+SELECT c.conversation_id, c.shop, c.channel, c.customer, c.started_at, c.ended_at,
+       coalesce(c.first_customer_at, c.started_at)::DATE AS day,
+       c.n_messages, c.n_customer, c.n_effective,
+       CASE WHEN c.last_effective_at >= c.first_customer_at
+            THEN epoch(c.last_effective_at - c.first_customer_at) END AS handling_s,
+       m.mood_end, m.mood_end - m.mood_start AS mood_shift,
+       CASE WHEN c.started_at IS NULL THEN 'no_times' END AS reason
+FROM counted c LEFT JOIN moods m USING (conversation_id)
+ORDER BY conversation_id

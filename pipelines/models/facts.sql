@@ -1,0 +1,43 @@
+-- The warehouse: source facts, the cache of text facts and the run record. Everything else is rebuilt from these each night.
+CREATE TABLE IF NOT EXISTS sources (
+    source_id VARCHAR PRIMARY KEY, file VARCHAR, kind VARCHAR, format VARCHAR, encoding VARCHAR, mapping VARCHAR,
+    reader VARCHAR, bytes BIGINT, n_rows BIGINT, n_stored BIGINT, n_duplicate BIGINT, n_quarantined BIGINT,
+    oldest_at TIMESTAMP, newest_at TIMESTAMP, problem VARCHAR
+);
+CREATE TABLE IF NOT EXISTS quarantine (
+    source_id VARCHAR, file VARCHAR, line BIGINT, code VARCHAR, reason VARCHAR, raw VARCHAR
+);
+CREATE TABLE IF NOT EXISTS fact_messages (
+    row_key UUID, content_key UUID, source_id VARCHAR, source_row BIGINT, shop VARCHAR, channel VARCHAR,
+    conversation_id VARCHAR, message_id VARCHAR, sent_at TIMESTAMP, sender_kind VARCHAR, agent VARCHAR,
+    customer VARCHAR, content_kind VARCHAR, text VARCHAR, extra VARCHAR
+);
+CREATE TABLE IF NOT EXISTS fact_orders (
+    row_key UUID, content_key UUID, source_id VARCHAR, source_row BIGINT, order_id VARCHAR, parent_order_id VARCHAR,
+    shop VARCHAR, channel VARCHAR, customer VARCHAR, created_at TIMESTAMP, paid_at TIMESTAMP, paid_fen BIGINT,
+    refunded_fen BIGINT, refund_applied_at TIMESTAMP, refund_finished_at TIMESTAMP, items BIGINT, status VARCHAR,
+    extra VARCHAR
+);
+CREATE TABLE IF NOT EXISTS fact_ratings (
+    row_key UUID, content_key UUID, source_id VARCHAR, source_row BIGINT, shop VARCHAR, conversation_id VARCHAR,
+    customer VARCHAR, agent VARCHAR, invited_at TIMESTAMP, rated_at TIMESTAMP, stars INTEGER, extra VARCHAR
+);
+CREATE TABLE IF NOT EXISTS fact_agents (
+    row_key UUID, content_key UUID, source_id VARCHAR, source_row BIGINT, shop VARCHAR, agent VARCHAR, name VARCHAR,
+    team VARCHAR, "from" DATE, "to" DATE, extra VARCHAR
+);
+CREATE TABLE IF NOT EXISTS reviews (
+    review_id VARCHAR PRIMARY KEY, conversation_id VARCHAR, agent VARCHAR, rule_id VARCHAR, finding_id VARCHAR,
+    reviewer VARCHAR, reviewed_at TIMESTAMP, verdict VARCHAR, points DECIMAL(10, 4), note VARCHAR
+);
+CREATE TABLE IF NOT EXISTS text_facts (
+    text_key UUID, model VARCHAR, p_negative DOUBLE, p_neutral DOUBLE, p_positive DOUBLE, is_scored BOOLEAN
+);
+CREATE TABLE IF NOT EXISTS runs (
+    run_id BIGINT PRIMARY KEY, started_at TIMESTAMP, finished_at TIMESTAMP, as_of TIMESTAMP, profile VARCHAR,
+    scorecard VARCHAR, rules VARCHAR, model VARCHAR, fingerprint VARCHAR, version VARCHAR, outcome VARCHAR
+);
+CREATE TABLE IF NOT EXISTS run_files (
+    run_id BIGINT, source_id VARCHAR, file VARCHAR, n_rows BIGINT, n_stored BIGINT, n_duplicate BIGINT,
+    n_quarantined BIGINT
+);

@@ -1,0 +1,88 @@
+-- 每个数字的原料,逐条:指标、粒度(agent 客服 / shop 店铺)、哪天、哪一单位(轮次、会话、客户日、订单、买家)、分子、分母
+WITH per_turn AS (
+    SELECT shop, responsible AS agent, day, conversation_id || '#' || asked_seq AS unit, is_counted, is_first, is_answered, wait_s
+    FROM turns
+), per_conversation AS (
+    SELECT s.shop, s.agent, s.day, s.conversation_id AS unit, s.qa, s.final, c.mood_end, c.mood_shift,
+           (SELECT count(*) FROM findings f JOIN rules r USING (rule_id)
+            WHERE f.conversation_id = s.conversation_id AND f.agent = s.agent AND r.category = 'negative') AS n_negative
+    FROM scores s JOIN conversations c USING (conversation_id)
+), customer_day AS (
+    SELECT shop, responsible AS agent, customer, day, bool_or(is_answered) AS is_answered
+    FROM turns WHERE is_counted AND customer IS NOT NULL GROUP BY ALL
+), sold AS (
+    SELECT shop, agent, day, order_id, coalesce(customer, 'order ' || order_id) AS buyer, class, paid_fen, refunded_fen, items
+    FROM attributions WHERE is_primary
+), known AS (
+    SELECT DISTINCT shop, customer FROM conversations WHERE customer IS NOT NULL
+), with_buyers AS (
+    SELECT DISTINCT shop FROM orders JOIN (SELECT DISTINCT shop FROM conversations) USING (shop) WHERE customer IS NOT NULL
+), either AS (
+    SELECT unnest(['agent', 'shop']) AS grain
+), all_turns AS (
+    SELECT grain, shop, CASE grain WHEN 'agent' THEN agent END AS agent, day, unit, is_first, is_answered, wait_s
+    FROM per_turn, either WHERE is_counted AND (grain = 'shop' OR agent IS NOT NULL)
+), all_sold AS (
+    SELECT grain, shop, CASE grain WHEN 'agent' THEN agent END AS agent, day, order_id, buyer, class, paid_fen, refunded_fen, items
+    FROM sold, either WHERE grain = 'shop' OR agent IS NOT NULL
+), all_ratings AS (
+    SELECT grain, shop, CASE grain WHEN 'agent' THEN agent END AS agent, day, conversation_id, invited_at, rated_at, stars
+    FROM ratings, either WHERE grain = 'shop' OR agent IS NOT NULL
+), per_shop_conversation AS (
+    SELECT 'shop' AS grain, c.shop, NULL AS agent, c.day, c.conversation_id AS unit, avg(s.qa) AS qa, avg(s.final) AS final,
+           c.mood_end, c.mood_shift,
+           (SELECT count(*) FROM findings f JOIN rules r USING (rule_id)
+            WHERE f.conversation_id = c.conversation_id AND r.category = 'negative') AS n_negative, c.handling_s
+    FROM conversations c LEFT JOIN scores s USING (conversation_id) GROUP BY ALL
+), all_conversations AS (
+    SELECT 'agent' AS grain, p.shop, p.agent, p.day, p.unit, p.qa, p.final, p.mood_end, p.mood_shift, p.n_negative, c.handling_s
+    FROM per_conversation p JOIN conversations c ON c.conversation_id = p.unit WHERE p.agent IS NOT NULL
+    UNION ALL BY NAME SELECT * FROM per_shop_conversation
+)
+SELECT 'first_response' AS metric, grain, shop, agent, day, unit, wait_s::DOUBLE AS num, 1::DOUBLE AS den, true AS is_mature
+FROM all_turns WHERE is_first AND is_answered
+UNION ALL SELECT 'first_response_30s', grain, shop, agent, day, unit, coalesce(wait_s <= 30, false)::INT, 1, true FROM all_turns WHERE is_first
+UNION ALL SELECT 'average_response', grain, shop, agent, day, unit, least(coalesce(wait_s, 600), 600), 1, true FROM all_turns
+UNION ALL SELECT 'response', grain, shop, agent, day, unit, wait_s, 1, true FROM all_turns WHERE is_answered
+UNION ALL SELECT 'response_3min', grain, shop, agent, day, unit, coalesce(wait_s <= 180, false)::INT, 1, true FROM all_turns
+UNION ALL SELECT 'slow_response', grain, shop, agent, day, unit, coalesce(wait_s > 100, true)::INT, 1, true FROM all_turns
+UNION ALL SELECT 'unanswered', grain, shop, agent, day, unit, (NOT is_answered)::INT, 1, true FROM all_turns
+UNION ALL SELECT 'reply_rate', 'agent', shop, agent, day, customer, is_answered::INT, 1, true FROM customer_day WHERE agent IS NOT NULL
+UNION ALL SELECT 'reply_rate', 'shop', shop, NULL, day, customer, bool_or(is_answered)::INT, 1, true FROM customer_day GROUP BY shop, day, customer
+UNION ALL SELECT 'handling_time', grain, shop, agent, day, unit, handling_s, 1, true FROM all_conversations WHERE handling_s IS NOT NULL
+UNION ALL SELECT 'conversations', grain, shop, agent, day, unit, 1, NULL, true FROM all_conversations
+UNION ALL SELECT 'receptions', 'agent', shop, agent, day, customer, 1, NULL, true FROM receptions
+UNION ALL SELECT 'receptions', 'shop', shop, NULL, day, customer || ' ' || agent, 1, NULL, true FROM receptions
+UNION ALL SELECT 'qa_score', grain, shop, agent, day, unit, qa, 1, true FROM all_conversations WHERE qa IS NOT NULL
+UNION ALL SELECT 'final_score', grain, shop, agent, day, unit, final, 1, true FROM all_conversations WHERE final IS NOT NULL
+UNION ALL SELECT 'negative_language', grain, shop, agent, day, unit, n_negative, 1, true FROM all_conversations
+UNION ALL SELECT 'mood_end', grain, shop, agent, day, unit, mood_end, 1, true FROM all_conversations WHERE mood_end IS NOT NULL
+UNION ALL SELECT 'mood_shift', grain, shop, agent, day, unit, mood_shift, 1, true FROM all_conversations WHERE mood_shift IS NOT NULL
+UNION ALL SELECT 'politeness', grain, c.shop, CASE grain WHEN 'agent' THEN m.agent END, c.day, m.conversation_id || ':' || m.rule_id || '@' || coalesce(m.agent, ''), m.is_met::INT, 1, true
+FROM moments m JOIN conversations c USING (conversation_id), either WHERE grain = 'shop' OR m.agent IS NOT NULL
+UNION ALL SELECT 'csat', grain, shop, agent, day, conversation_id, (stars >= 4)::INT, 1, true FROM all_ratings WHERE stars IS NOT NULL
+UNION ALL SELECT 'dsat', grain, shop, agent, day, conversation_id, (stars <= 2)::INT, 1, true FROM all_ratings WHERE stars IS NOT NULL
+UNION ALL SELECT 'rated_rate', grain, shop, agent, day, conversation_id, (stars IS NOT NULL)::INT, 1, true FROM all_ratings WHERE invited_at IS NOT NULL
+UNION ALL SELECT 'invited_rate', grain, c.shop, c.agent, c.day, c.unit, (r.conversation_id IS NOT NULL)::INT, 1, true
+FROM all_conversations c
+LEFT JOIN (SELECT DISTINCT conversation_id, agent FROM ratings WHERE invited_at IS NOT NULL AND conversation_id IS NOT NULL) r
+  ON r.conversation_id = c.unit AND (c.grain = 'shop' OR r.agent = c.agent)
+WHERE c.shop IN (SELECT shop FROM ratings WHERE invited_at IS NOT NULL)
+UNION ALL SELECT 'inquiries', 'shop', shop, NULL, day, customer, 1, NULL, true FROM inquiries
+UNION ALL SELECT 'inquiries', 'agent', shop, agent, day, customer, 1, NULL, true FROM inquiry_agents
+UNION ALL SELECT 'conversion_d1', 'shop', shop, NULL, day, customer, is_paid_d1::INT, 1, is_mature_d1 FROM inquiries
+UNION ALL SELECT 'conversion_d1', 'agent', shop, agent, day, customer, is_credited_d1::INT, 1, is_mature_d1 FROM inquiry_agents
+UNION ALL SELECT 'conversion_d3', 'shop', shop, NULL, day, customer, is_paid_d3::INT, 1, is_mature_d3 FROM inquiries
+UNION ALL SELECT 'conversion_d3', 'agent', shop, agent, day, customer, is_credited_d3::INT, 1, is_mature_d3 FROM inquiry_agents
+UNION ALL SELECT 'sales', grain, shop, agent, day, order_id, paid_fen, NULL, true FROM all_sold
+UNION ALL SELECT 'sales_net', grain, shop, agent, day, order_id, paid_fen - refunded_fen, NULL, true FROM all_sold
+UNION ALL SELECT 'paid_orders', grain, shop, agent, day, order_id, 1, NULL, true FROM all_sold
+UNION ALL SELECT 'sales_per_buyer', grain, shop, agent, day, buyer, paid_fen, 1, true FROM all_sold
+UNION ALL SELECT 'sales_per_order', grain, shop, agent, day, order_id, paid_fen, 1, true FROM all_sold
+UNION ALL SELECT 'items_per_buyer', grain, shop, agent, day, buyer, items, 1, true FROM all_sold WHERE items IS NOT NULL
+UNION ALL SELECT 'refund_rate', grain, shop, agent, day, order_id, refunded_fen, paid_fen, true FROM all_sold
+UNION ALL SELECT 'refunded_orders', grain, shop, agent, day, order_id, (refunded_fen > 0)::INT, 1, true FROM all_sold
+UNION ALL SELECT 'silent_share', 'shop', shop, NULL, day, order_id, (class = 'silent')::INT, 1, true FROM sold WHERE shop IN (SELECT shop FROM with_buyers)
+UNION ALL SELECT 'reminded_share', 'shop', shop, NULL, day, order_id, (class = 'reminded')::INT, 1, true FROM sold WHERE shop IN (SELECT shop FROM with_buyers)
+UNION ALL SELECT 'match_rate', 'shop', s.shop, NULL, s.day, s.order_id, (k.customer IS NOT NULL)::INT, 1, true
+FROM sold s LEFT JOIN known k ON k.shop = s.shop AND k.customer = s.buyer WHERE s.shop IN (SELECT shop FROM with_buyers)

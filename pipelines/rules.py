@@ -1,0 +1,36 @@
+"""The rulebook on disk: folders of rule packs, scorecards and word lists, read into models."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from ruamel.yaml import YAML
+
+from qc import rulebook
+from qc.rulebook import Pack, RulebookError, Scorecard
+
+
+def load(*folders: Path) -> tuple[Pack, ...]:
+    """Every *.yaml of the folders as packs that fit together; a shop's own folder goes beside the shipped one."""
+    files = sorted(file for folder in folders for file in folder.glob("*.yaml"))
+    if not files:
+        raise RulebookError(f"{', '.join(map(str, folders))} 里没有规则文件(*.yaml);请检查目录")
+    return rulebook.bind(rulebook.load_pack(_text(file), str(file)) for file in files)
+
+
+def load_scorecard(path: Path, packs: Sequence[Pack]) -> Scorecard:
+    """The scorecard of a file, checked against the packs."""
+    return rulebook.load_scorecard(_text(path), str(path), packs)
+
+
+def load_words(path: Path) -> list[str]:
+    """The `words` of a lexicon."""
+    return [str(word) for word in YAML(typ="safe", pure=True).load(_text(path))["words"]]
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise RulebookError(f"{path}:1 不是 UTF-8 文字;请另存为 UTF-8") from error

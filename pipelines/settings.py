@@ -1,0 +1,107 @@
+"""One TOML file → Settings. Everything has a default; a workspace without qc.toml is a workspace with the defaults."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import tomllib
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from ruamel.yaml import YAML
+
+from pipelines import mapping as mappings
+from pipelines import rules
+from pipelines.mart import Book
+from pipelines.resources import data_dir
+from qc.dialogue import Profile
+
+KEY_FILE = "customer.key"
+
+
+class SettingsError(Exception):
+    """qc.toml, a profile or the key cannot be used; the message says file, what and what to do."""
+
+
+class Settings(BaseModel):
+    """qc.toml of a workspace."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    profile: str = "fair"
+    scorecard: str = "general"
+    sentiment: str = "snownlp"
+    lang: str = "zh"
+    rules: list[str] = []  # folders with the shop's own rule packs, beside the shipped ones
+    mappings: list[str] = []  # folders with the shop's own mapping files
+
+
+def load(home: Path) -> Settings:
+    """The workspace's qc.toml, checked."""
+    path = home / "qc.toml"
+    if not path.exists():
+        return Settings()
+    try:
+        return Settings.model_validate(tomllib.loads(path.read_text(encoding="utf-8-sig")))
+    except tomllib.TOMLDecodeError as e:
+        raise SettingsError(f"{path}: 不是有效的 TOML:{e}") from e
+    except ValidationError as e:
+        known = "、".join(Settings.model_fields)
+        wrong = ";".join(f"「{'.'.join(map(str, x['loc']))}」{x['msg']}" for x in e.errors())
+        raise SettingsError(f"{path}: {wrong}。可用的键:{known}") from e
+
+
+def book(home: Path, settings: Settings) -> Book:
+    """Rule packs, scorecard, profile and word lists that this workspace judges by."""
+    packs = rules.load(data_dir() / "rules", *(_folder(home, f) for f in settings.rules))
+    card = rules.load_scorecard(_named(home, "scorecards", settings.scorecard), packs)
+    return Book(packs, card, profile(home, settings.profile), rules.load_words(data_dir() / "lexicons" / "pleasantries.yaml"))
+
+
+def profile(home: Path, name: str) -> Profile:
+    """A definition profile by its id."""
+    path = _named(home, "profiles", name)
+    try:
+        return Profile.model_validate(YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8")))
+    except ValidationError as e:
+        wrong = ";".join(f"「{'.'.join(map(str, x['loc']))}」{x['msg']}" for x in e.errors())
+        raise SettingsError(f"{path}: {wrong}") from e
+
+
+def known_mappings(home: Path, settings: Settings) -> list[mappings.Mapping]:
+    """Mapping files: shipped ones and the shop's own, which win."""
+    folders = [*(_folder(home, f) for f in settings.mappings), home / "mappings", data_dir() / "mappings"]
+    return [mappings.load(p) for folder in folders if folder.is_dir() for p in sorted(folder.glob("*.yaml"))]
+
+
+def customer_key(home: Path) -> bytes:
+    """The key of the customers' pseudonyms, made once for a workspace; readable by its owner only, never printed."""
+    path = home / KEY_FILE
+    home.mkdir(parents=True, exist_ok=True)
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        pass
+    else:
+        with os.fdopen(handle, "w") as f:
+            f.write(secrets.token_hex(32))
+    key = path.read_text().strip()
+    if len(key) < 32:
+        raise SettingsError(f"{path} 里的密钥不完整;从备份恢复它,否则客户假名会全部改变")
+    return bytes.fromhex(key)
+
+
+def _folder(home: Path, name: str) -> Path:
+    folder = (home / name).resolve()
+    if not folder.is_dir():
+        raise SettingsError(f"{home / 'qc.toml'}: 没有文件夹 {name}(相对于工作目录)")
+    return folder
+
+
+def _named(home: Path, what: str, name: str) -> Path:
+    """`<what>/<name>.yaml` of the workspace, else of the product."""
+    places = [home / what, data_dir() / what]
+    found = next((p / f"{name}.yaml" for p in places if (p / f"{name}.yaml").is_file()), None)
+    if found is None:
+        names = sorted({p.stem for place in places if place.is_dir() for p in place.glob("*.yaml")})
+        raise SettingsError(f"没有叫「{name}」的 {what};可用的有:{'、'.join(names)}")
+    return found

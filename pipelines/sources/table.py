@@ -1,0 +1,163 @@
+"""Lines → fields of a delimited table, by physical records: a quote that never closes costs its own line and no other."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import polars as pl
+
+from pipelines.sources.lines import Block, rejects
+
+MAX_JOINED = 500  # physical lines that one quoted record may span
+
+
+class Layout(NamedTuple):
+    """How a delimited file is written: separator, quoting, column names (in the file's order), lines before the data."""
+
+    separator: str
+    quoted: bool
+    names: list[str]
+    header: str | None  # the header line as it stands, so that a repeated one is recognised
+
+
+class Chunk(NamedTuple):
+    """fields(_line, _raw, <the file's columns as text>); bad(line, raw, code, reason)."""
+
+    fields: pl.DataFrame
+    bad: pl.DataFrame
+
+
+def separator_of(line: str) -> str:
+    """The delimiter of a header or first line: the one of tab, comma, semicolon, bar that occurs most."""
+    return max("\t,;|", key=line.count)
+
+
+def names_in(header: str, separator: str) -> list[str]:
+    """Column names of a header line, trimmed."""
+    return [name.strip() for name in next(csv.reader([header], delimiter=separator))]
+
+
+def read(blocks: Iterator[Block], layout: Layout) -> Iterator[Chunk]:
+    """Blocks of lines -> chunks of fields; a record cut by the end of a block is finished in the next."""
+    carried = rejects([]).select("line", "raw")
+    for block in blocks:
+        lines = pl.concat([carried, block.lines])
+        chunk, carried = _split(lines, layout, at_end=False)
+        yield Chunk(chunk.fields, pl.concat([block.bad, chunk.bad]))
+    if len(carried):
+        yield _split(carried, layout, at_end=True)[0]
+
+
+def _split(lines: pl.DataFrame, layout: Layout, *, at_end: bool) -> tuple[Chunk, pl.DataFrame]:
+    lines = lines.filter(pl.lit(True) if layout.header is None else pl.col("raw") != layout.header)
+    quotes = pl.col("raw").str.count_matches('"', literal=True)
+    carried = lines.clear()
+    joined: list[tuple[int, str]] = []
+    if layout.quoted and lines.select((quotes % 2).sum()).item():
+        lines, joined, carried = _rejoined(lines, layout, at_end=at_end)
+    lines = lines.filter(pl.col("raw").str.contains(r"\S"))
+    plain, odd = _sorted_out(lines, layout)
+    slow, bad = _one_by_one([*joined, *odd.iter_rows()], layout)
+    fields = pl.concat([_parsed(plain, layout), slow]).sort("_line")
+    return Chunk(fields, bad), carried
+
+
+def _well_formed(separator: str) -> str:
+    """A whole record whose quotes, if any, enclose whole fields (linear-time pattern)."""
+    sep = re.escape(separator)
+    field = rf'(?:[^"{sep}]*|"(?:[^"]|"")*")'
+    return rf"^{field}(?:{sep}{field})*$"
+
+
+def _n_fields(layout: Layout) -> pl.Expr:
+    bare = pl.col("raw").str.replace_all(r'"(?:[^"]|"")*"', "") if layout.quoted else pl.col("raw")
+    return bare.str.count_matches(layout.separator, literal=True) + 1
+
+
+def _sorted_out(lines: pl.DataFrame, layout: Layout) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Lines that the fast parser is sure to read right, and the others."""
+    sure = _n_fields(layout) == len(layout.names)
+    if layout.quoted:
+        has_quote = pl.col("raw").str.contains('"', literal=True)
+        sure &= ~has_quote | pl.col("raw").str.contains(_well_formed(layout.separator))
+    marked = lines.with_columns(sure=sure)
+    return marked.filter("sure").drop("sure"), marked.filter(~pl.col("sure")).drop("sure")
+
+
+def _parsed(lines: pl.DataFrame, layout: Layout) -> pl.DataFrame:
+    if lines.is_empty():
+        return _typed(lines, pl.DataFrame(schema=dict.fromkeys(layout.names, pl.String)))
+    data = io.BytesIO(("\n".join(lines["raw"]) + "\n").encode())
+    fields = pl.read_csv(
+        data, has_header=False, separator=layout.separator, quote_char='"' if layout.quoted else None,
+        schema=dict.fromkeys(layout.names, pl.String), infer_schema=False, empty_string_is_null=False,
+    )  # fmt: skip
+    if len(fields) != len(lines):
+        raise AssertionError(f"{len(lines)} lines gave {len(fields)} records")
+    return _typed(lines, fields)
+
+
+def _typed(lines: pl.DataFrame, fields: pl.DataFrame) -> pl.DataFrame:
+    return pl.concat([lines.select(_line="line", _raw="raw"), fields], how="horizontal")
+
+
+def _one_by_one(records: list[tuple[int, str]], layout: Layout) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The few records that need a lenient reader: a quote inside a bare field is just a character."""
+    good: list[tuple[int, str, list[str]]] = []
+    bad: list[tuple[int, str, str, str]] = []
+    for line, raw in records:
+        fields = _lenient(raw, layout)
+        if len(fields) == len(layout.names):
+            good.append((line, raw, fields))
+        elif not fields:
+            bad.append((line, raw, "quote", "引号没有闭合;请补上引号或去掉多余的引号"))
+        else:
+            reason = f"应有 {len(layout.names)} 列,实有 {len(fields)} 列;请检查这一行的分隔符"
+            bad.append((line, raw, "columns", reason))
+    lines = pl.DataFrame([(n, r) for n, r, _ in good], schema={"line": pl.Int64, "raw": pl.String}, orient="row")
+    table = pl.DataFrame([f for _, _, f in good], schema=dict.fromkeys(layout.names, pl.String), orient="row")
+    return _typed(lines, table), rejects(bad)
+
+
+def _lenient(raw: str, layout: Layout) -> list[str]:
+    if not layout.quoted:
+        return raw.split(layout.separator)
+    reader = csv.reader(io.StringIO(raw, newline=""), delimiter=layout.separator, strict=raw.count('"') % 2 == 1)
+    try:
+        return next(reader, [])
+    except csv.Error:  # a field that opens with a quote and never closes; a quote within a bare field is no error
+        return []
+
+
+def _rejoined(
+    lines: pl.DataFrame, layout: Layout, *, at_end: bool
+) -> tuple[pl.DataFrame, list[tuple[int, str]], pl.DataFrame]:
+    """Put records back together whose quoted text holds line breaks.
+
+    Such a record begins and ends on a line with an odd number of quotes. Two odd lines are joined when what lies between
+    them makes one well-formed record of the right width; else the first of them stands alone, to be judged by itself.
+    """
+    raw, number = lines["raw"].to_list(), lines["line"].to_list()
+    odd = lines.select((pl.col("raw").str.count_matches('"', literal=True) % 2 == 1).arg_true()).to_series().to_list()
+    pattern, joined, taken = re.compile(_well_formed(layout.separator)), [], set()
+    k, carry_from = 0, len(raw)
+    while k < len(odd):
+        i = odd[k]
+        j = odd[k + 1] if k + 1 < len(odd) else None
+        if j is None and not at_end and len(raw) - i <= MAX_JOINED:
+            carry_from = i
+            break
+        if j is not None and j - i < MAX_JOINED:
+            record = "\n".join(raw[i : j + 1])
+            if pattern.match(record) and len(_lenient(record, layout)) == len(layout.names):
+                joined.append((number[i], record))
+                taken.update(range(i, j + 1))
+                k += 2
+                continue
+        k += 1
+    kept = [n for n in range(carry_from) if n not in taken]
+    return lines[kept], joined, lines[carry_from:]

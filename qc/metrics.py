@@ -1,0 +1,109 @@
+"""The registry of numbers: one entry a KPI, in the words of KPI.md. Pages, docs, macros and `qc metrics` read this list.
+
+Kinds: `rate` Σnum/Σden with a Wilson interval · `mean` of the units with a normal interval · `p50`, `p90` of the units with
+a distribution-free interval · `total` Σnum · `ratio` Σnum/Σden without an interval. `scale` is how it is shown, not stored.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+Kind = Literal["rate", "mean", "p50", "p90", "total", "ratio"]
+
+
+class Kpi(NamedTuple):
+    """One number: what it is called, how it is made, which way is good."""
+
+    id: str
+    zh: str
+    en: str
+    kind: Kind
+    unit: str  # s, %, 分 (score points), fen, count, mood, x
+    observed: str  # the observation it is made of (models/observations.sql); several numbers may share one
+    group: str  # response, quality, satisfaction, sales
+    formula: str
+    better: Literal["low", "high", ""] = ""
+    target: float | None = None
+    scale: float = 1.0
+
+
+KPIS: tuple[Kpi, ...] = (
+    Kpi("first_response", "首次响应时长(中位)", "First response (median)", "p50", "s", "first_response", "response",
+        "会话首轮的等待秒数,已回复的取中位;未回复的看首次30秒应答率和未回复率", "low", 30),
+    Kpi("first_response_p90", "首次响应时长(P90)", "First response (p90)", "p90", "s", "first_response", "response",
+        "会话首轮的等待秒数,已回复的取第90百分位", "low"),
+    Kpi("first_response_30s", "首次30秒应答率", "First response within 30 s", "rate", "%", "first_response_30s", "response",
+        "首次等待不超过30秒的会话 ÷ 有首轮的会话;未回复算没做到", "high"),
+    Kpi("average_response", "平均响应时长", "Average response", "mean", "s", "average_response", "response",
+        "各轮 min(等待, 600) 的平均;未回复按600秒计", "low"),
+    Kpi("response_p50", "响应时长(中位)", "Response (median)", "p50", "s", "response", "response",
+        "已回复各轮的等待秒数,取中位", "low"),
+    Kpi("response_p90", "响应时长(P90)", "Response (p90)", "p90", "s", "response", "response",
+        "已回复各轮的等待秒数,取第90百分位", "low"),
+    Kpi("response_3min", "3分钟响应率", "Answered within 3 min", "rate", "%", "response_3min", "response",
+        "180秒内回复的轮次 ÷ 轮次", "high"),
+    Kpi("slow_response", "慢响应率", "Slow responses", "rate", "%", "slow_response", "response",
+        "等待超过100秒的轮次(含未回复)÷ 轮次", "low"),
+    Kpi("unanswered", "未回复率", "Unanswered", "rate", "%", "unanswered", "response", "未回复轮次 ÷ 轮次", "low"),
+    Kpi("reply_rate", "回复率", "Reply rate", "rate", "%", "reply_rate", "response",
+        "至少得到一次有效回复的客户日 ÷ 来咨询的客户日", "high"),
+    Kpi("handling_time", "接待时长(中位)", "Handling time (median)", "p50", "s", "handling_time", "response",
+        "首条客户消息到最后一条客服消息的秒数,取中位"),
+    Kpi("qa_score", "质检分", "QA score", "mean", "分", "qa_score", "quality",
+        "每个会话的质检分(100 + 全部扣分记录)的平均", "high"),
+    Kpi("final_score", "最终分", "Final score", "mean", "分", "final_score", "quality",
+        "经人工确认致命项之后的质检分的平均", "high"),
+    Kpi("negative_language", "负面语言(每百会话)", "Negative language per 100 conversations", "mean", "count",
+        "negative_language", "quality", "客服消息命中负面用语的次数 ÷ 会话数 × 100", "low", None, 100.0),
+    Kpi("politeness", "礼貌覆盖率", "Politeness", "rate", "%", "politeness", "quality",
+        "做到的礼貌时刻 ÷ 适用的礼貌时刻(问候、称呼、致歉、致谢道别)", "high"),
+    Kpi("mood_end", "客户情绪终值", "Customer mood at the end", "mean", "mood", "mood_end", "quality",
+        "最后三分之一客户消息的平均情绪(−1..1);客户消息不足3条的不计"),
+    Kpi("mood_shift", "客户情绪变化", "Customer mood shift", "mean", "mood", "mood_shift", "quality",
+        "最后三分之一与最前三分之一客户消息的平均情绪之差;评价客服只看变化", "high"),
+    Kpi("csat", "满意率", "CSAT", "rate", "%", "csat", "satisfaction", "4–5星 ÷ 已评价;3星留在分母", "high"),
+    Kpi("dsat", "不满意率", "DSAT", "rate", "%", "dsat", "satisfaction", "1–2星 ÷ 已评价", "low"),
+    Kpi("invited_rate", "邀评率", "Invited to rate", "rate", "%", "invited_rate", "satisfaction", "收到邀评的会话 ÷ 会话"),
+    Kpi("rated_rate", "参评率", "Rated when invited", "rate", "%", "rated_rate", "satisfaction", "已评价 ÷ 已邀评"),
+    Kpi("conversations", "会话数", "Conversations", "total", "count", "conversations", "response", "会话(人次)"),
+    Kpi("receptions", "接待人数", "Receptions", "total", "count", "receptions", "response", "店铺 × 客户 × 客服 × 服务日"),
+    Kpi("inquiries", "询单人数", "Inquiries", "total", "count", "inquiries", "sales",
+        "购买前来咨询的客户日:当天首问之前30天内没有下过单"),
+    Kpi("conversion_d1", "询单→次日付款率", "Conversion by next day", "rate", "%", "conversion_d1", "sales",
+        "首问之后下单并在次日结束前付款的询单 ÷ 询单;客服的只算归属于本人的", "high"),
+    Kpi("conversion_d3", "询单→最终付款率", "Conversion within 3 days", "rate", "%", "conversion_d3", "sales",
+        "首问之后下单并在第3日结束前付款的询单 ÷ 询单;客服的只算归属于本人的", "high"),
+    Kpi("sales", "销售额", "Sales (gross)", "total", "fen", "sales", "sales", "已付款父订单的实付金额,未减退款", "high"),
+    Kpi("sales_net", "净销售额", "Sales (net)", "total", "fen", "sales_net", "sales", "实付金额减去截至数据时点已知的退款", "high"),
+    Kpi("paid_orders", "付款订单数", "Paid orders", "total", "count", "paid_orders", "sales", "已付款父订单"),
+    Kpi("sales_per_buyer", "客单价", "Sales per buyer", "mean", "fen", "sales_per_buyer", "sales",
+        "实付金额 ÷ 付款买家数(期间内去重);没有买家标识的订单各算一位买家", "high"),
+    Kpi("sales_per_order", "笔单价", "Sales per order (AOV)", "mean", "fen", "sales_per_order", "sales",
+        "实付金额 ÷ 付款订单数", "high"),
+    Kpi("items_per_buyer", "客件数", "Items per buyer", "mean", "count", "items_per_buyer", "sales",
+        "商品件数 ÷ 付款买家数"),
+    Kpi("silent_share", "静默下单占比", "Silent orders", "rate", "%", "silent_share", "sales",
+        "静默订单(下单付款前后都没有客服接待)÷ 付款订单"),
+    Kpi("reminded_share", "催付落实占比", "Reminded orders", "rate", "%", "reminded_share", "sales",
+        "静默下单、客服跟进后付款的订单 ÷ 付款订单"),
+    Kpi("refund_rate", "退款率(金额)", "Refund rate (amount)", "ratio", "%", "refund_rate", "sales", "退款金额 ÷ 实付金额", "low"),
+    Kpi("refunded_orders", "退款率(订单)", "Refund rate (orders)", "rate", "%", "refunded_orders", "sales",
+        "有退款的订单 ÷ 付款订单", "low"),
+    Kpi("match_rate", "身份匹配率", "Matched buyers", "rate", "%", "match_rate", "sales",
+        "买家在会话里出现过的付款订单 ÷ 付款订单:销售类数字有多少依据"),
+)  # fmt: skip
+
+BY_ID = {kpi.id: kpi for kpi in KPIS}
+
+REASONS: dict[str, tuple[str, str]] = {
+    "no_orders": ("没有订单数据", "no orders were given"),
+    "no_buyer_ids": ("订单里没有买家标识,不能与会话对上", "orders carry no buyer id, so they cannot meet the chats"),
+    "no_ratings": ("没有评价数据", "no ratings were given"),
+    "no_invitations": ("评价数据里没有邀评时间", "ratings carry no invitation times"),
+    "no_chats": ("没有会话数据", "no chats were given"),
+    "no_times": ("会话数据没有时间,响应类数字不可知", "chats carry no times, so response cannot be known"),
+    "no_agents": ("会话数据没有客服账号,不能分到人", "chats name no agents, so nothing can be told per person"),
+    "no_observation": ("这段时间里没有可计的情况", "nothing to count in this period"),
+    "censored": ("离数据截止不足10分钟,尚不能判", "less than 10 minutes before the data ends"),
+    "pleasantry": ("客户只是道谢收尾,不需要回复", "the customer only said thanks; no reply was due"),
+}
