@@ -18,7 +18,10 @@ rules_app = typer.Typer(no_args_is_help=True, help="规则:检查、列出。")
 app.add_typer(rules_app, name="rules")
 
 Home = Annotated[Path, typer.Option("--home", help="工作目录(数据库、报告、密钥都在里面)", show_default=True)]
-AsOf = Annotated[Optional[str], typer.Option("--as-of", help="数据时点,如 2026-09-30 或 2026-09-30T23:59:59;不给则取数据里最新的时间")]  # noqa: UP045
+AsOf = Annotated[
+    str | None,
+    typer.Option("--as-of", help="数据时点,如 2026-09-30 或 2026-09-30T23:59:59;不给则取数据里最新的时间"),
+]
 Profile = Annotated[Optional[str], typer.Option("--profile", help="定义口径,如 fair")]  # noqa: UP045
 Lang = Annotated[str, typer.Option("--lang", help="页面语言:zh 或 en")]
 Json = Annotated[bool, typer.Option("--json", help="结果用 JSON 输出")]
@@ -64,7 +67,11 @@ def ingest(
 
 
 @app.command()
-def report(home: Home = DEFAULT_HOME, out: Annotated[Optional[Path], typer.Option("--out", help="写到哪个文件夹")] = None, lang: Lang = "zh") -> None:  # noqa: UP045, E501
+def report(
+    home: Home = DEFAULT_HOME,
+    out: Annotated[Path | None, typer.Option("--out", help="写到哪个文件夹")] = None,
+    lang: Lang = "zh",
+) -> None:
     """用已发布的结果重写页面。"""
     from pipelines import store
     from reports import pages
@@ -86,7 +93,11 @@ def explain(what: Annotated[str, typer.Argument(help="会话编号、命中编�
 
 
 @app.command()
-def sql(query: Annotated[str, typer.Argument(help="SELECT 语句", show_default=False)], home: Home = DEFAULT_HOME, json: Json = False) -> None:
+def sql(
+    query: Annotated[str, typer.Argument(help="SELECT 语句", show_default=False)],
+    home: Home = DEFAULT_HOME,
+    json: Json = False,
+) -> None:
     """对已发布的结果跑一条只读 SQL;不能读写文件,不能上网。"""
     from pipelines import query as ask
 
@@ -131,7 +142,9 @@ def doctor(home: Home = DEFAULT_HOME, json: Json = False) -> None:
 
 
 @app.command()
-def demo(home: Annotated[Path, typer.Option("--home", help="演示用的工作目录")] = Path("qc-demo"), lang: Lang = "zh") -> None:
+def demo(
+    home: Annotated[Path, typer.Option("--home", help="演示用的工作目录")] = Path("qc-demo"), lang: Lang = "zh"
+) -> None:
     """用自带的示例店铺走完整晚,打开成绩单看看。"""
     from pipelines.resources import data_dir
 
@@ -150,7 +163,13 @@ def sample(out: Annotated[Path, typer.Argument(help="写到哪个文件夹", sho
 
 
 def _request(
-    home: Path, as_of: str | None, profile: str | None, lang: str, mapping: Path | None, encoding: str | None, kind: str | None
+    home: Path,
+    as_of: str | None,
+    profile: str | None,
+    lang: str,
+    mapping: Path | None,
+    encoding: str | None,
+    kind: str | None,
 ) -> Any:
     from pipelines.nightly import Request
 
@@ -168,7 +187,7 @@ def _instant(text: str | None) -> datetime | None:
     try:
         at = datetime.fromisoformat(text)
     except ValueError:
-        _fail(f"--as-of \"{text}\" 不是时间(例:2026-09-30 或 2026-09-30T23:59:59)", 2)
+        _fail(f'--as-of "{text}" 不是时间(例:2026-09-30 或 2026-09-30T23:59:59)', 2)
     return at.replace(hour=23, minute=59, second=59) if len(text) == 10 else at.replace(tzinfo=None)
 
 

@@ -104,7 +104,11 @@ def _digest(path: Path) -> str:
 
 
 def _ingest_file(
-    con: duckdb.DuckDBPyConnection, file: Path, source_id: str, options: Options, progress: Callable[[str, int, int], None]
+    con: duckdb.DuckDBPyConnection,
+    file: Path,
+    source_id: str,
+    options: Options,
+    progress: Callable[[str, int, int], None],
 ) -> Outcome:
     try:
         source = sources.recognise(
@@ -149,7 +153,9 @@ def _load(
     progress: Callable[[str, int, int], None],
 ) -> Outcome:  # fmt: skip
     kind = source.mapping.kind
-    con.execute(f"CREATE OR REPLACE TEMP TABLE stage AS SELECT * EXCLUDE (row_key, content_key) FROM fact_{kind} LIMIT 0")
+    con.execute(
+        f"CREATE OR REPLACE TEMP TABLE stage AS SELECT * EXCLUDE (row_key, content_key) FROM fact_{kind} LIMIT 0"
+    )
     optional, n_rows, bad_rows, total = frozenset(source.mapping.absent), 0, 0, source.path.stat().st_size
     for chunk in sources.read(source):
         good, bad = intake.check(kind, chunk.fields, optional=optional)
@@ -236,5 +242,5 @@ def _store(con: duckdb.DuckDBPyConnection, kind: str) -> int:
 
 
 def _digest_of(columns: Sequence[str]) -> str:
-    parts = ", ".join(f"coalesce(\"{c}\"::VARCHAR, chr(1))" for c in columns)
+    parts = ", ".join(f'coalesce("{c}"::VARCHAR, chr(1))' for c in columns)
     return f"md5(concat_ws(chr(31), {parts}))"

@@ -144,7 +144,9 @@ def _source(column: str | Column, names: list[str]) -> pl.Expr:
         return pl.col(column)
     value = pl.col(column.column)
     if column.plus:
-        amounts = [pl.col(n).str.strip_chars().str.replace(r"^$", "0").cast(pl.Float64, strict=False) for n in _names(column)]
+        amounts = [
+            pl.col(n).str.strip_chars().str.replace(r"^$", "0").cast(pl.Float64, strict=False) for n in _names(column)
+        ]
         return pl.when(value.str.strip_chars() == "").then(None).otherwise(
             pl.sum_horizontal(amounts, ignore_nulls=False).round(4).cast(pl.String)
         )  # fmt: skip

@@ -23,7 +23,11 @@ TABLES = (
     "messages", "turns", "conversations", "findings", "moments", "entries", "scores", "orders", "attributions", "agents",
     "ratings", "receptions", "inquiries", "inquiry_agents",
 )  # fmt: skip
-ON_TOP = ("observations", "metrics", "gaps")  # built inside the mart itself, so that their SQL holds wherever it is opened
+ON_TOP = (
+    "observations",
+    "metrics",
+    "gaps",
+)  # built inside the mart itself, so that their SQL holds wherever it is opened
 VIEWS = ("observations",)
 COPIED = ("sources", "quarantine", "runs", "reviews")
 COPIED_MEANING = {
@@ -103,7 +107,7 @@ def finish(path: Path, profile: str) -> None:
 
 def meanings() -> dict[str, str]:
     """table -> its first line, what it means."""
-    folders = {**{n: MODELS for n in TABLES}, **{n: MODELS / "mart" for n in ON_TOP}}
+    folders = {**dict.fromkeys(TABLES, MODELS), **dict.fromkeys(ON_TOP, MODELS / "mart")}
     first = {n: (f / f"{n}.sql").read_text(encoding="utf-8").splitlines()[0] for n, f in folders.items()}
     return {n: line.removeprefix("-- ") for n, line in first.items()} | COPIED_MEANING
 
@@ -127,7 +131,20 @@ def _reference(con: duckdb.DuckDBPyConnection, book: Book) -> None:
         (r.id, p.pack, r.title, r.title_en, r.by, r.who, r.category, r.severity, r.deduction, r.why, r.rewrite, r.source)
         for p in book.packs for r in p.rules
     ]  # fmt: skip
-    rule_columns = ["rule_id", "pack", "title", "title_en", "by", "who", "category", "severity", "deduction", "why", "rewrite", "source"]
+    rule_columns = [
+        "rule_id",
+        "pack",
+        "title",
+        "title_en",
+        "by",
+        "who",
+        "category",
+        "severity",
+        "deduction",
+        "why",
+        "rewrite",
+        "source",
+    ]
     items = [
         (book.scorecard.scorecard, s.id, s.title, s.title_en, s.weight, i.id, i.title, i.title_en, i.weight, rule)
         for s in book.scorecard.sections for i in s.items for rule in i.rules
@@ -135,7 +152,9 @@ def _reference(con: duckdb.DuckDBPyConnection, book: Book) -> None:
     item_columns = [
         "scorecard", "section", "section_title", "section_title_en", "section_weight", "item", "title", "title_en", "weight", "rule_id",
     ]  # fmt: skip
-    kpis = [(k.id, k.zh, k.en, k.kind, k.unit, k.observed, k.group, k.formula, k.better, k.target, k.scale) for k in KPIS]
+    kpis = [
+        (k.id, k.zh, k.en, k.kind, k.unit, k.observed, k.group, k.formula, k.better, k.target, k.scale) for k in KPIS
+    ]
     kpi_columns = ["metric", "zh", "en", "kind", "unit", "observed", "group", "formula", "better", "target", "scale"]
     reasons = [(code, zh, en) for code, (zh, en) in REASONS.items()]
     for name, rows, columns in (

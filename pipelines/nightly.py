@@ -66,7 +66,11 @@ def read_in(inputs: Sequence[Path], request: Request, progress: Progress) -> tup
     chosen = settings.load(request.home)
     forced = settings.mappings.load(request.mapping) if request.mapping else None
     options = ingest.Options(
-        settings.known_mappings(request.home, chosen), settings.customer_key(request.home), forced, request.encoding, request.kind
+        settings.known_mappings(request.home, chosen),
+        settings.customer_key(request.home),
+        forced,
+        request.encoding,
+        request.kind,
     )
     with store.warehouse(request.home) as con:
         return ingest.ingest(con, files, options, progress), passed
@@ -97,7 +101,9 @@ def night(
         step("写成绩单")
         entry = pages(home / "mart.duckdb", home / "reports" / day, request.lang)
         _point_latest(home / "reports", day)
-    return Night(files, passed, is_new, entry if entry.exists() else None, 3 if any(o.n_quarantined for o in files) else 0)
+    return Night(
+        files, passed, is_new, entry if entry.exists() else None, 3 if any(o.n_quarantined for o in files) else 0
+    )
 
 
 def _rebuild(
@@ -107,7 +113,9 @@ def _rebuild(
     as_of = request.as_of or _newest(con)
     model = scoring.model(home, chosen.sentiment)
     fingerprint = _fingerprint(con, book, as_of, model.version, request.lang)
-    last = con.execute("SELECT fingerprint FROM runs WHERE outcome = 'published' ORDER BY run_id DESC LIMIT 1").fetchone()
+    last = con.execute(
+        "SELECT fingerprint FROM runs WHERE outcome = 'published' ORDER BY run_id DESC LIMIT 1"
+    ).fetchone()
     if last and last[0] == fingerprint and (home / "mart.duckdb").exists():
         return False, as_of
     run_id = _begin(con, book, as_of, model.version, fingerprint, files)
@@ -141,7 +149,12 @@ def _fingerprint(con: duckdb.DuckDBPyConnection, book: Book, as_of: datetime | N
 
 
 def _begin(
-    con: duckdb.DuckDBPyConnection, book: Book, as_of: datetime | None, model: str, fingerprint: str, files: Sequence[Outcome]
+    con: duckdb.DuckDBPyConnection,
+    book: Book,
+    as_of: datetime | None,
+    model: str,
+    fingerprint: str,
+    files: Sequence[Outcome],
 ) -> int:
     run_id = int((con.execute("SELECT coalesce(max(run_id), 0) + 1 FROM runs").fetchone() or (1,))[0])
     con.execute(

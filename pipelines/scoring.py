@@ -32,7 +32,9 @@ def cached(
         con.register("texts_", pl.DataFrame({"text": texts}))
         con.execute("CREATE OR REPLACE TEMP TABLE wanted AS SELECT text, md5(text)::UUID AS text_key FROM texts_")
         known = "SELECT text_key FROM warehouse.text_facts WHERE model = ?"
-        new = store.frame(con, f"SELECT text FROM wanted WHERE text_key NOT IN ({known}) ORDER BY text", [model.version])["text"]
+        new = store.frame(
+            con, f"SELECT text FROM wanted WHERE text_key NOT IN ({known}) ORDER BY text", [model.version]
+        )["text"]
         for start in range(0, len(new), BATCH):
             step(f"客户情绪 {start:,}/{len(new):,}")
             batch = new.slice(start, BATCH)

@@ -54,7 +54,9 @@ def book(home: Path, settings: Settings) -> Book:
     """Rule packs, scorecard, profile and word lists that this workspace judges by."""
     packs = rules.load(data_dir() / "rules", *(_folder(home, f) for f in settings.rules))
     card = rules.load_scorecard(_named(home, "scorecards", settings.scorecard), packs)
-    return Book(packs, card, profile(home, settings.profile), rules.load_words(data_dir() / "lexicons" / "pleasantries.yaml"))
+    return Book(
+        packs, card, profile(home, settings.profile), rules.load_words(data_dir() / "lexicons" / "pleasantries.yaml")
+    )
 
 
 def profile(home: Path, name: str) -> Profile:

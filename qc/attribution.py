@@ -48,7 +48,9 @@ def attribute(orders: pl.DataFrame, messages: pl.DataFrame, *, look_back_h: floa
         is_primary=pl.col("is_primary").fill_null(True),
         paid_fen=pl.when(pl.col("is_primary").fill_null(True) | silent).then("paid_fen").otherwise(0),
     )
-    ledger = frames.of(frames.Attribution, ledger).sort("shop", "order_id", "is_primary", "agent", descending=[False, False, True, False])
+    ledger = frames.of(frames.Attribution, ledger).sort(
+        "shop", "order_id", "is_primary", "agent", descending=[False, False, True, False]
+    )
     _must_add_up(paid, ledger)
     return ledger
 
@@ -69,7 +71,9 @@ def _last_words(paid: pl.DataFrame, messages: pl.DataFrame, look_back_h: float) 
     near = near.filter(same_place & (before | after)).with_columns(before=before)
     # Talk before the order decides; only where there was none does talk between order and payment count.
     near = near.filter(pl.col("before") | ~pl.col("before").any().over("shop", "order_id"))
-    near = near.sort("shop", "order_id", "sent_at", "conversation_id", "seq", descending=[False, False, True, True, True])
+    near = near.sort(
+        "shop", "order_id", "sent_at", "conversation_id", "seq", descending=[False, False, True, True, True]
+    )
     last = near.unique(["shop", "order_id", "agent"], keep="first", maintain_order=True)
     primary = pl.int_range(pl.len()).over("shop", "order_id") == 0
     until = pl.when("before").then("created_at").otherwise("paid_at")

@@ -64,8 +64,13 @@ def sessions(messages: pl.DataFrame, profile: Profile) -> pl.DataFrame:
     stream = ["shop", "channel", "customer"]
     effective, asking = frames.is_effective(profile.effective_kinds), frames.is_asking()
     at, i = pl.col("sent_at"), pl.col("i")
-    last = lambda value: value.forward_fill().over(stream)  # noqa: E731
-    before = lambda value: value.forward_fill().shift(1).over(stream)  # noqa: E731
+
+    def last(value: pl.Expr) -> pl.Expr:
+        return value.forward_fill().over(stream)
+
+    def before(value: pl.Expr) -> pl.Expr:
+        return value.forward_fill().shift(1).over(stream)
+
     gap_s = (at - before(pl.when(pl.col("sender_kind") != "system").then(at))).dt.total_microseconds() / 1e6
     rows = messages.sort([*stream, "sent_at", "source_id", "source_row"]).with_row_index("i")
     rows = rows.with_columns(effective=effective, asking=asking, first=i == i.min().over(stream)).with_columns(
@@ -80,8 +85,12 @@ def sessions(messages: pl.DataFrame, profile: Profile) -> pl.DataFrame:
     rows = rows.with_columns(
         cut=pl.col("sure_cut") | (pl.col("is_late") & pl.col("effective") & ~is_open).fill_null(False)
     )
-    start = at.min().over([*stream, pl.col("cut").cum_sum().over(stream)]).dt.strftime("%Y-%m-%dT%H:%M:%S").fill_null("?")
-    named = rows.with_columns(conversation_id=pl.concat_str(pl.concat_str(*stream, separator="/"), start, separator="@"))
+    start = (
+        at.min().over([*stream, pl.col("cut").cum_sum().over(stream)]).dt.strftime("%Y-%m-%dT%H:%M:%S").fill_null("?")
+    )
+    named = rows.with_columns(
+        conversation_id=pl.concat_str(pl.concat_str(*stream, separator="/"), start, separator="@")
+    )
     return named.select(messages.columns)
 
 
@@ -103,7 +112,8 @@ def turns(
         pl.col("shop", "channel", "customer", "holder", "first_human").first(),
         asked_seq=pl.col("seq").first(),
         asked_at=pl.col("sent_at").first(),
-        pleasantry=(pl.col("pleasantry") & (pl.col("content_kind") == "text")).all() & (pl.col("n_replied").first() > 0),
+        pleasantry=(pl.col("pleasantry") & (pl.col("content_kind") == "text")).all()
+        & (pl.col("n_replied").first() > 0),
     )
     answers = rows.filter("effective").select(
         *key, answered_by="agent", answered_seq="seq", answered_at="sent_at", is_answered=pl.lit(True)

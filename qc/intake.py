@@ -112,7 +112,9 @@ def _typed(kind: Kind) -> list[pl.Expr]:
     if kind == "ratings":
         typed.append(pl.col("stars").cast(pl.Int32, strict=False).alias("~stars"))
     if kind == "agents":
-        typed += [pl.col(c).str.slice(0, 10).str.to_date("%Y-%m-%d", strict=False).alias(f"~{c}") for c in ("from", "to")]
+        typed += [
+            pl.col(c).str.slice(0, 10).str.to_date("%Y-%m-%d", strict=False).alias(f"~{c}") for c in ("from", "to")
+        ]
     return typed
 
 
@@ -125,7 +127,15 @@ def _columns(kind: Kind) -> list[pl.Expr]:
     }[kind]
     typed = {
         "messages": ["sent_at", "sender_kind", "content_kind", "text"],
-        "orders": ["created_at", "paid_at", "paid_fen", "refunded_fen", "refund_applied_at", "refund_finished_at", "items"],
+        "orders": [
+            "created_at",
+            "paid_at",
+            "paid_fen",
+            "refunded_fen",
+            "refund_applied_at",
+            "refund_finished_at",
+            "items",
+        ],
         "ratings": ["invited_at", "rated_at", "stars"],
         "agents": ["from", "to"],
     }[kind]
@@ -134,7 +144,7 @@ def _columns(kind: Kind) -> list[pl.Expr]:
 
 
 def _said(column: str) -> pl.Expr:
-    return pl.format("「{}」=\"{}\" ", pl.lit(column), pl.col(column).str.slice(0, 60))
+    return pl.format('「{}」="{}" ', pl.lit(column), pl.col(column).str.slice(0, 60))
 
 
 def _required(kind: Kind, optional: frozenset[str]) -> list[Check]:

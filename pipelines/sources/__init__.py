@@ -27,7 +27,12 @@ class Source(NamedTuple):
 
 
 def recognise(
-    path: Path, known: Sequence[Mapping], *, encoding: str | None = None, forced: Mapping | None = None, kind: str | None = None
+    path: Path,
+    known: Sequence[Mapping],
+    *,
+    encoding: str | None = None,
+    forced: Mapping | None = None,
+    kind: str | None = None,
 ) -> Source:
     """Format by content, mapping by header (or as told); UnreadableFile says why a file is neither."""
     if path.stat().st_size == 0:
@@ -60,7 +65,9 @@ def _mapping(
         raise UnreadableFile(f"认不出这是什么表(列:{'、'.join(names[:12])});请写一个映射文件,用 --mapping 指明")
     lacks = mappings.missing_columns(names, chosen) if chosen.format.header else []
     if lacks:
-        raise UnreadableFile(f"缺少列 {'、'.join(lacks)}(现有:{'、'.join(names[:20])});请补上这些列,或用 --mapping 指明")
+        raise UnreadableFile(
+            f"缺少列 {'、'.join(lacks)}(现有:{'、'.join(names[:20])});请补上这些列,或用 --mapping 指明"
+        )
     if len(set(names)) < len(names) and chosen.format.header:
         raise UnreadableFile(f"表头有重名的列:{'、'.join(sorted({n for n in names if names.count(n) > 1}))};请改名")
     return chosen

@@ -29,8 +29,12 @@ def read(blocks: Iterator[Block], names: list[str]) -> Iterator[Chunk]:
         good = pl.Series([o is not None for o in objects], dtype=pl.Boolean)
         kept = [o for o in objects if o is not None]
         columns = {name: pl.Series([_text(o.get(name)) for o in kept], dtype=pl.String) for name in names}
-        fields = pl.concat([lines.filter(good).select(_line="line", _raw="raw"), pl.DataFrame(columns)], how="horizontal")
-        torn = lines.filter(~good).with_columns(code=pl.lit("json"), reason=pl.lit("不是完整的 JSON 对象;这一行可能被截断"))
+        fields = pl.concat(
+            [lines.filter(good).select(_line="line", _raw="raw"), pl.DataFrame(columns)], how="horizontal"
+        )
+        torn = lines.filter(~good).with_columns(
+            code=pl.lit("json"), reason=pl.lit("不是完整的 JSON 对象;这一行可能被截断")
+        )
         yield Chunk(fields, pl.concat([rejects([]), block.bad, torn]))
 
 

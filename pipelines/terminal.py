@@ -1,0 +1,150 @@
+"""What a person sees in a terminal: progress on stderr, results on stdout, tables that read without colour."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import duckdb
+from rich.box import SIMPLE
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from pipelines import store
+from pipelines.ingest import Outcome
+from pipelines.nightly import Night
+from reports.views import SUMMARY, shown
+
+WORDS = {
+    "zh": ("文件", "种类", "行", "入库", "重复", "隔离", "店铺", "客服", "成绩单:", "没有新内容,规则也没有变:沿用上次发布的结果。"),
+    "en": ("File", "Kind", "Rows", "Stored", "Duplicate", "Quarantined", "Shop", "Agent", "Scorecards: ",
+           "Nothing new, and the same rules: the last published result stands."),
+}  # fmt: skip
+
+
+class Show:
+    """Progress of a long job: a live line in a terminal, one plain line a step elsewhere."""
+
+    def __init__(self, console: Console, progress: Progress | None) -> None:
+        self._console, self._progress, self._since, self._told = console, progress, time.monotonic(), 0.0
+        self._task = progress.add_task("", total=None) if progress else None
+
+    def step(self, what: str) -> None:
+        """Name what is being done."""
+        if self._progress and self._task is not None:
+            self._progress.update(self._task, description=what)
+        else:
+            self._console.print(f"{time.monotonic() - self._since:6.1f} s  {what}", highlight=False)
+
+    def file(self, name: str, rows: int, _: int) -> None:
+        """Rows read of a file so far; told at most every two seconds."""
+        now = time.monotonic()
+        if now - self._told >= 2 or self._progress:
+            self._told = now
+            self.step(f"读入 {name} {rows:,} 行")
+
+
+@contextmanager
+def working() -> Iterator[Show]:
+    """Progress while a job runs."""
+    console = Console(file=sys.stderr)
+    if not console.is_terminal:
+        yield Show(console, None)
+        return
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(bar_width=20), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        yield Show(console, progress)
+
+
+def table(
+    head: Sequence[str], rows: Sequence[Sequence[Any]], *, as_json: bool = False, right: Sequence[int] = ()
+) -> None:
+    """A table on stdout, or the same as JSON."""
+    if as_json:
+        print(json.dumps([dict(zip(head, r, strict=True)) for r in rows], ensure_ascii=False, default=str))
+        return
+    made = Table(box=SIMPLE, pad_edge=False, show_edge=False)
+    for n, name in enumerate(head):
+        made.add_column(name, justify="right" if n in right else "left", overflow="fold")
+    for row in rows:
+        made.add_row(*("" if v is None else str(v) for v in row))
+    # Piped output is for reading and searching, not for a screen's width.
+    width = None if sys.stdout.isatty() else 200
+    Console(width=width, highlight=False).print(made)
+
+
+def files(outcomes: Sequence[Outcome], passed_over: Sequence[Path], *, as_json: bool, lang: str = "zh") -> None:
+    """What became of each file; those that were passed over and why rows are in quarantine are told on stderr."""
+    words = WORDS[lang]
+    rows = [[o.file, o.kind or "?", o.n_rows, o.n_stored, o.n_duplicate, o.n_quarantined] for o in outcomes]
+    table(words[:6], rows, as_json=as_json, right=(2, 3, 4, 5))
+    for o in outcomes:
+        if o.problem:
+            print(f"{o.file}: {o.problem}", file=sys.stderr)
+    if passed_over:
+        print(f"未读(不是认得的结尾):{'、'.join(p.name for p in passed_over)}", file=sys.stderr)
+    if any(o.n_quarantined for o in outcomes):
+        print('有行被隔离,其余照常。看原因:qc sql "SELECT file, line, reason, raw FROM quarantine"', file=sys.stderr)
+
+
+def night(done: Night, home: Path, lang: str, *, as_json: bool) -> None:
+    """The night's summary: files, then the agents side by side, then where the scorecards are."""
+    words = WORDS[lang]
+    with store.open_mart(home) as con:
+        agents = _side_by_side(con, lang)
+    if as_json:
+        what = {
+            "files": [o._asdict() for o in done.files],
+            "is_new": done.is_new,
+            "reports": str(done.reports),
+            "agents": agents,
+        }
+        print(json.dumps(what, ensure_ascii=False, default=str))
+        return
+    files(done.files, done.passed_over, as_json=False, lang=lang)
+    print()
+    head = [words[6], words[7], *(SUMMARY[m][0 if lang == "zh" else 1] for m in SUMMARY)]
+    table(head, [list(a.values()) for a in agents], right=range(2, len(head)))
+    print()
+    if not done.is_new:
+        print(words[9])
+    if done.reports:
+        print(f"{words[8]}{done.reports.resolve()}")
+
+
+def _side_by_side(con: duckdb.DuckDBPyConnection, lang: str) -> list[dict[str, str]]:
+    """Every agent, the shop first; values as shown, in no order of merit."""
+    rows: dict[tuple[str, str | None], dict[str, str]] = {}
+    units = dict(con.execute("SELECT metric, unit FROM kpis").fetchall())
+    for metric in SUMMARY:
+        found = con.execute(f"SELECT shop, agent, value FROM metric('{metric}', NULL, NULL)").fetchall()
+        for shop, agent, value in found:
+            row = rows.setdefault(
+                (shop, agent), {"shop": shop, "agent": agent or ("全店" if lang == "zh" else "(shop)")}
+            )
+            row[metric] = shown(value, units[metric])
+    ordered = [rows[k] for k in sorted(rows, key=lambda k: (k[0], k[1] is not None, k[1] or ""))]
+    return [{k: row.get(k, "–") for k in ("shop", "agent", *SUMMARY)} for row in ordered]
+
+
+def rules_check(home: Path, *, as_json: bool) -> bool:
+    """Run every rule's own examples; True when all hold."""
+    from pipelines import settings
+    from qc import rulecheck
+
+    book = settings.book(home, settings.load(home))
+    checked = rulecheck.check(book.packs, book.pleasantries)
+    failures = [f for found in checked["failures"] for f in found]
+    rows = [[rule, hit, miss, "；".join(found) or "过"] for rule, hit, miss, found in checked.rows()]
+    table(["规则", "该中", "不该中", "结果"], rows, as_json=as_json, right=(1, 2))
+    print(
+        f"{len(rows)} 条规则,{checked['n_hit'].sum() + checked['n_miss'].sum()} 个例句,{len(failures)} 个不符",
+        file=sys.stderr,
+    )
+    return not failures

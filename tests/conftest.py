@@ -1,0 +1,47 @@
+"""One workspace of the sample shop for all tests, and fresh ones that share its sentiment tables (they take 12 s to build)."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from pipelines import nightly, snow_tables
+from pipelines.resources import data_dir
+
+SHARED = Path(__file__).parents[2] / "shared" / "data"
+
+
+def quiet(*_: object) -> None:
+    """Progress that nobody reads."""
+
+
+@pytest.fixture(scope="session")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.getbasetemp().parent / "qc-models"
+    folder.mkdir(exist_ok=True)
+    snow_tables.load(folder)
+    return folder
+
+
+@pytest.fixture
+def home(tmp_path: Path, models: Path) -> Path:
+    folder = tmp_path / "home"
+    folder.mkdir()
+    (folder / "models").symlink_to(models)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def sample_home(tmp_path_factory: pytest.TempPathFactory, models: Path) -> Path:
+    folder = tmp_path_factory.mktemp("sample") / "home"
+    folder.mkdir()
+    (folder / "models").symlink_to(models)
+    night(folder, data_dir() / "sample")
+    return folder
+
+
+def night(
+    home: Path, *inputs: Path, pages: Callable[[Path, Path, str], Path] | None = None, **wishes: object
+) -> nightly.Night:
+    """The whole night without pages, unless they are asked for."""
+    return nightly.night(list(inputs), nightly.Request(home, **wishes), progress=quiet, step=quiet, pages=pages)  # type: ignore[arg-type]

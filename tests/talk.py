@@ -1,0 +1,45 @@
+"""What the tests of the inspection share: the shipped rulebook, and written dialogues inspected by it."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import polars as pl
+
+from pipelines import rules
+from qc.detectors import Inspection, inspect
+from qc.rulebook import Pack, Scorecard
+from qc.rulecheck import Talk, talk
+
+DATA = Path(__file__).parent.parent / "data"
+
+
+@cache
+def shipped() -> tuple[Pack, ...]:
+    return rules.load(DATA / "rules")
+
+
+@cache
+def general() -> Scorecard:
+    return rules.load_scorecard(DATA / "scorecards" / "general.yaml", shipped())
+
+
+@cache
+def pleasantries() -> tuple[str, ...]:
+    return tuple(rules.load_words(DATA / "lexicons" / "pleasantries.yaml"))
+
+
+def heard(*dialogues: str) -> Talk:
+    """Each dialogue as a conversation: c1, c2, …"""
+    return talk([(f"c{i}", text) for i, text in enumerate(dialogues, start=1)], pleasantries())
+
+
+def inspected(*dialogues: str) -> Inspection:
+    return inspect(*heard(*dialogues), shipped())
+
+
+def found(*dialogues: str) -> list[tuple[int | None, str, str | None]]:
+    """(seq, rule_id, quote or agent) of every finding."""
+    findings = inspected(*dialogues).findings
+    return findings.select("seq", "rule_id", pl.coalesce("quote", "agent")).rows()

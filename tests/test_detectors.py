@@ -1,0 +1,173 @@
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from qc import frames
+from qc.detectors import inspect
+from qc.phrases import occurrences
+from qc.rulebook import Rule, rules_of
+from tests.talk import found, heard, inspected, shipped
+
+# Around a planted phrase: astral, emoji with modifiers, full width, traditional, combining marks; no quotation.
+ODD = st.text(st.sampled_from("a 您亲👍🏻😊𠀋ＶＸ１，。我不能們點é\u0301\u200d\ufe0fß㎏#/^:x①"), max_size=12)
+PLANTED = st.sampled_from(
+    ["我不能", "我們不能", "急什麼", "自己看", "加ＶＸ", "傻Ｂ", "愛買不買", "不归我管", "说了多少遍"]
+)
+
+
+def rule(**changes: object) -> Rule:
+    return next(iter(rules_of(shipped()).values())).model_copy(update=changes)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.tuples(ODD, PLANTED, ODD), min_size=1, max_size=5))
+def test_a_span_is_exactly_the_quote(parts: list[tuple[str, str, str]]) -> None:
+    texts = [f"{before}{phrase}{after}" for before, phrase, after in parts]
+    talk = heard("\n".join(f"服: {text}" for text in texts))
+    findings = inspect(*talk, shipped()).findings.drop_nulls("seq")
+    rows = findings.join(talk.messages, on=["conversation_id", "seq"]).select("text", "start", "end", "quote").rows()
+    assert all(text[start:end] == quote for text, start, end, quote in rows)
+
+
+@settings(max_examples=100, deadline=None)
+@given(ODD, PLANTED)
+def test_what_is_planted_is_found_where_it_stands(before: str, phrase: str) -> None:
+    text = f"{before}。{phrase}"
+    said = [(start, quote) for start, quote in _places(text) if quote.endswith(phrase[-1])]
+    assert any(start <= len(before) + 1 < start + len(quote) for start, quote in said), (text, said)
+
+
+def _places(text: str) -> list[tuple[int, str]]:
+    places = occurrences(pl.Series([text]), [r for r in rules_of(shipped()).values() if r.by == "phrase"])
+    return [(start, text[start:end]) for start, end in places.select("start", "end").rows()]
+
+
+@settings(deadline=None)
+@given(
+    st.text(st.sampled_from("ab我不能😊"), max_size=14),
+    st.lists(st.text("ab我不能😊", min_size=1, max_size=3), min_size=1),
+)
+def test_occurrences_are_those_of_a_plain_search(text: str, phrases: list[str]) -> None:
+    places = occurrences(pl.Series([text]), [rule(phrases=sorted(set(phrases)), unless=[])])
+    plain = {(i, i + len(p)) for p in set(phrases) for i in range(len(text)) if text.startswith(p, i)}
+    assert set(places.select("start", "end").rows()) == plain
+    assert places.height == len(plain)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *["能不能拍下", "我不会让您吃亏的", "我不可以不给您发", "不能再低了亲", "不行的话可以退", "女装今天发"],
+        *["恩恩", "嗯嗯好的"],
+        *["您说我不能用券", "您写的“不行”是什么意思", "顾客说「急什么」", "客户反馈我们不能发货"],
+        *['页面写着"不行"对吗'],
+        *["我能不能先看看", "您着急什么时候要", "银行不行动的", "去死皮", "给他妈的礼物"],
+    ],
+)  # fmt: skip
+def test_the_same_words_are_harmless_elsewhere(text: str) -> None:
+    assert [row for row in found(f"服: {text}") if row[0]] == []
+
+
+def test_only_the_overlapping_occurrence_is_excused() -> None:
+    assert found("服: 您好,不行的话可以退,但是今天不行,谢谢") == [(1, "NO_WAY", "不行")]
+    assert inspected("服: 您好,不行的话可以退,但是今天不行,谢谢").findings["start"].to_list() == [15]
+
+
+def test_one_spot_is_charged_once_and_the_longest_wins() -> None:
+    assert found("服: 您好,急什么急,有什么好急的,感谢") == [
+        (1, "URGES_BACK", "急什么"),
+        (1, "URGES_BACK", "有什么好急的"),
+    ]
+    assert found("服: 您好,随便你投诉,感谢") == [(1, "TAKE_IT_OR_LEAVE_IT", "随便你")]
+
+
+def test_of_one_category_the_most_severe_stays_of_two_both() -> None:
+    packs = shipped()
+    minor = rule(
+        id="A_MINOR", phrases=["便宜没好货"], category="x", severity="minor", where=None, exact=False, by="phrase"
+    )
+    major = rule(id="B_MAJOR", phrases=["没好货"], category="x", severity="major", where=None, exact=False, by="phrase")
+    other = rule(id="C_OTHER", phrases=["没好货"], category="y", severity="info", where=None, exact=False, by="phrase")
+    minor, major, other = (r.model_copy(update={"who": "agent", "unless": []}) for r in (minor, major, other))
+    one = packs[0]._replace(rules=(minor, major, other))
+    findings = inspect(*heard("服: 便宜没好货,便宜没好货"), [one]).findings
+    assert findings.select("rule_id", "start").rows() == [
+        ("B_MAJOR", 2),
+        ("C_OTHER", 2),
+        ("B_MAJOR", 8),
+        ("C_OTHER", 8),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("said", "is_found"),
+    [
+        *[("恩", True), ("恩。。。", True), (" 哦!", True)],
+        *[("恩恩", False), ("恩?", False), ("恩😊", False), ("恩/:^_^", False), ("哦好", False)],
+    ],
+)  # fmt: skip
+def test_an_exact_rule_wants_the_whole_message(said: str, is_found: bool) -> None:
+    assert any(rule_id == "COLD_ACK" for _, rule_id, _ in found(f"服: {said}")) == is_found
+
+
+def test_what_repeats_the_customers_last_bubble_is_a_quotation() -> None:
+    assert found("客: 我不能接受\n服: 我不能接受,这句我懂您,亲,您好,谢谢") == []
+    assert (4, "CANNOT", "我不能") in found("客: 我不能接受\n服: 您好\n客: 嗯\n服: 我不能接受,谢谢")
+
+
+def test_absence_is_looked_for_where_it_is_due() -> None:
+    talk = "客: 在吗\n服甲: 有\n服甲: 有的\n客: 谢谢\n服乙: 你好"
+    assert found(talk) == [
+        (None, "NO_ADDRESS", "乙"),
+        (None, "NO_ADDRESS", "甲"),
+        (None, "NO_FAREWELL", "乙"),
+        (None, "NO_GREETING", "甲"),
+    ]
+
+
+def test_moments_say_what_applied_and_what_was_met() -> None:
+    moments = inspected("客: 质量太差\n服甲: 您好,抱歉\n客: 怎么办").moments
+    assert moments.select("rule_id", "agent", "is_met").rows() == [
+        ("NO_ADDRESS", "甲", True),
+        ("NO_APOLOGY", "甲", True),
+        ("NO_GREETING", "甲", True),
+    ]
+
+
+def test_thanks_that_nobody_answers_are_not_leaving_mid_turn() -> None:
+    assert (None, "NO_FAREWELL", "服") in found("客: 有货吗\n服: 您好,有\n客: 好的谢谢")
+    assert (None, "NO_FAREWELL", "服") not in found("客: 有货吗\n服: 您好,有\n客: 几天到")
+
+
+def test_without_agents_names_the_findings_stand() -> None:
+    talk = heard("客: 在吗\n服: 不行")
+    messages = talk.messages.with_columns(agent=pl.lit(None, pl.String))
+    findings = inspect(messages, talk.turns, shipped()).findings
+    assert findings["agent"].null_count() == findings.height == 4
+    assert findings["finding_id"].n_unique() == 4
+
+
+def test_ids_are_readable_unique_and_findings_in_order() -> None:
+    findings = inspected("服: 不行\n服: 急什么", "客: 骗人\n服: 不行").findings
+    assert findings["finding_id"].n_unique() == findings.height
+    assert {"c1#1:NO_WAY@0", "c2#1:CUSTOMER_COMPLAINS@0", "c2#:NO_APOLOGY@服"} <= set(findings["finding_id"])
+    assert findings.equals(findings.sort("conversation_id", "seq", "start", "rule_id", "finding_id"))
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.randoms())
+def test_neither_order_nor_doubled_rows_change_anything(random) -> None:  # type: ignore[no-untyped-def]
+    talk = heard("客: 质量太差\n服: 不行\n服: 急什么急\n客: 骗人", "服甲: 您好\n客: 嗯\n服乙: 你自己看", "客: 在吗")
+    order = [*range(talk.messages.height), random.randrange(talk.messages.height)]
+    random.shuffle(order)
+    again = inspect(talk.messages[order], talk.turns.sample(fraction=1, shuffle=True), tuple(reversed(shipped())))
+    expected = inspect(*talk, shipped())
+    assert again.findings.equals(expected.findings)
+    assert again.moments.equals(expected.moments)
+
+
+def test_nothing_to_inspect_and_no_rules() -> None:
+    assert inspect(frames.empty(frames.Message), frames.empty(frames.Turn), shipped()).findings.is_empty()
+    assert inspect(*heard("服: 不行"), []).findings.is_empty()
+    assert inspect(*heard("客: 在吗\n自: 不行"), shipped()).findings.is_empty()
