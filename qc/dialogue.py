@@ -52,46 +52,57 @@ def arrange(messages: pl.DataFrame, profile: Profile) -> pl.DataFrame:
     return frames.of(frames.Message, numbered)
 
 
+STREAM = ["shop", "channel", "customer"]
+
+
 def sessions(messages: pl.DataFrame, profile: Profile) -> pl.DataFrame:
     """Messages without a conversation id -> the same with one: `shop/channel/customer@start`.
 
     A conversation is cut before a message that comes more than `session_gap_s` after the previous non-system one, unless
-    it is an effective reply to a turn still open, asked at most `late_reply_s` before. KPI §1.
+    it is an effective reply to a turn still open, asked at most `late_reply_s` before. KPI §1. A system notice never cuts:
+    one that comes that late belongs to what follows it (「顾客通过…进入」, a transfer), an earlier one to what it follows.
+    """
+    talk = _cut(messages.filter(pl.col("sender_kind") != "system"), profile)
+    start = pl.col("sent_at").min().over([*STREAM, "n_cut"]).dt.strftime("%Y-%m-%dT%H:%M:%S").fill_null("?")
+    spoken = talk.with_columns(own=pl.concat_str(pl.concat_str(*STREAM, separator="/"), start, separator="@"))
+    rows = messages.join(spoken.select("source_id", "source_row", "own"), on=["source_id", "source_row"], how="left")
+    rows = rows.sort([*STREAM, "sent_at", "source_id", "source_row"])
+    said_at = pl.when(pl.col("own").is_not_null()).then("sent_at")
+    before, after = pl.col("own").forward_fill().over(STREAM), pl.col("own").backward_fill().over(STREAM)
+    is_late = seconds(pl.col("sent_at") - said_at.forward_fill().over(STREAM)) > profile.session_gap_s
+    alone = pl.concat_str(pl.concat_str(*STREAM, separator="/"), pl.lit("@notices"))
+    placed = pl.when(is_late.fill_null(False)).then(pl.coalesce("own", after, before, alone))
+    return rows.with_columns(conversation_id=placed.otherwise(pl.coalesce("own", before, after, alone))).select(
+        messages.columns
+    )
+
+
+def _cut(talk: pl.DataFrame, profile: Profile) -> pl.DataFrame:
+    """Non-system messages in their order, with `n_cut`: how many cuts lie before them in their stream.
 
     Between two effective replies every possible cut lies before a message that is no reply, hence is certain; so whether
     a turn is open before a late reply is known without walking through the messages one by one.
     """
-    stream = ["shop", "channel", "customer"]
-    effective, asking = frames.is_effective(profile.effective_kinds), frames.is_asking()
     at, i = pl.col("sent_at"), pl.col("i")
-
-    def last(value: pl.Expr) -> pl.Expr:
-        return value.forward_fill().over(stream)
-
-    def before(value: pl.Expr) -> pl.Expr:
-        return value.forward_fill().shift(1).over(stream)
-
-    gap_s = (at - before(pl.when(pl.col("sender_kind") != "system").then(at))).dt.total_microseconds() / 1e6
-    rows = messages.sort([*stream, "sent_at", "source_id", "source_row"]).with_row_index("i")
-    rows = rows.with_columns(effective=effective, asking=asking, first=i == i.min().over(stream)).with_columns(
-        is_late=gap_s > profile.session_gap_s
-    )
-    rows = rows.with_columns(sure_cut=pl.col("first") | (pl.col("is_late") & ~pl.col("effective")).fill_null(False))
+    rows = talk.sort([*STREAM, "sent_at", "source_id", "source_row"]).with_row_index("i")
     rows = rows.with_columns(
-        since=pl.max_horizontal(last(pl.when("sure_cut").then(i)), before(pl.when("effective").then(i + 1)))
+        effective=frames.is_effective(profile.effective_kinds),
+        asking=frames.is_asking(),
+        is_late=(seconds(at.diff()).over(STREAM) > profile.session_gap_s).fill_null(False),
     )
-    asked = pl.when(pl.col("asking")).then(at).min().over([*stream, "since"])
-    is_open = ((at - asked).dt.total_microseconds() / 1e6).is_between(0, profile.late_reply_s).fill_null(False)
-    rows = rows.with_columns(
-        cut=pl.col("sure_cut") | (pl.col("is_late") & pl.col("effective") & ~is_open).fill_null(False)
-    )
-    start = (
-        at.min().over([*stream, pl.col("cut").cum_sum().over(stream)]).dt.strftime("%Y-%m-%dT%H:%M:%S").fill_null("?")
-    )
-    named = rows.with_columns(
-        conversation_id=pl.concat_str(pl.concat_str(*stream, separator="/"), start, separator="@")
-    )
-    return named.select(messages.columns)
+    rows = rows.with_columns(sure_cut=(i == i.min().over(STREAM)) | (pl.col("is_late") & ~pl.col("effective")))
+    cut_at = pl.when("sure_cut").then(i).forward_fill().over(STREAM)
+    replied_at = pl.when("effective").then(i + 1).forward_fill().shift(1).over(STREAM)
+    rows = rows.with_columns(since=pl.max_horizontal(cut_at, replied_at))
+    asked_at = pl.when("asking").then(at).min().over([*STREAM, "since"])
+    is_open = seconds(at - asked_at).is_between(0, profile.late_reply_s).fill_null(False)
+    rows = rows.with_columns(cut=pl.col("sure_cut") | (pl.col("is_late") & pl.col("effective") & ~is_open))
+    return rows.with_columns(n_cut=pl.col("cut").cum_sum().over(STREAM))
+
+
+def seconds(duration: pl.Expr) -> pl.Expr:
+    """A duration in seconds, to the microsecond."""
+    return duration.dt.total_microseconds() / 1e6
 
 
 def turns(
@@ -142,12 +153,12 @@ def _judged(turns: pl.DataFrame, profile: Profile, as_of: datetime | None) -> pl
     """Owner, wait and standing of each turn."""
     end = pl.lit(as_of, dtype=frames.TIME)
     timed = pl.col("asked_at").is_not_null() & (pl.col("answered_at").is_not_null() | ~pl.col("is_answered"))
-    young = (end - pl.col("asked_at")).dt.total_microseconds() < profile.censor_s * 1_000_000
+    young = seconds(end - pl.col("asked_at")) < profile.censor_s
     judged = turns.with_columns(
         turn=pl.int_range(1, pl.len() + 1, dtype=pl.Int32).over("conversation_id"),
         day=pl.col("asked_at").dt.date(),
         responsible=pl.coalesce("holder", "answered_by", "first_human"),
-        wait_s=(pl.col("answered_at") - pl.col("asked_at")).dt.total_microseconds() / 1e6,
+        wait_s=seconds(pl.col("answered_at") - pl.col("asked_at")),
         is_censored=(~pl.col("is_answered") & young).fill_null(False),
         needs_reply=~pl.col("pleasantry"),
     ).with_columns(is_first=pl.col("turn") == 1)

@@ -19,7 +19,13 @@ HEAD = "shop,channel,conversation_id,message_id,sent_at,sender_kind,agent,custom
 ROWS = [
     f"甲店,taobao,,,2026-09-01 10:00:{n:02d},{kind},{agent},买家{n % 3},{text},text"
     for n, (kind, agent, text) in enumerate(
-        [("customer", "", "在吗"), ("agent", "甲店:小一", "在的亲"), ("customer", "", "有货吗"), ("agent", "甲店:小一", "有的")] * 5
+        [
+            ("customer", "", "在吗"),
+            ("agent", "甲店:小一", "在的亲"),
+            ("customer", "", "有货吗"),
+            ("agent", "甲店:小一", "有的"),
+        ]
+        * 5
     )
 ]
 ORDERS = "order_id,shop,channel,customer,created_at,paid_at,paid,refunded,items"
@@ -33,7 +39,9 @@ def ingest(home: Path, *files: Path, **wishes: object) -> list[Outcome]:
 
 def facts(home: Path, kind: str = "messages") -> pl.DataFrame:
     with store.warehouse(home) as con:
-        return store.frame(con, f"SELECT * EXCLUDE (source_id, source_row, row_key, content_key) FROM fact_{kind}").sort(pl.all())
+        return store.frame(
+            con, f"SELECT * EXCLUDE (source_id, source_row, row_key, content_key) FROM fact_{kind}"
+        ).sort(pl.all())
 
 
 def quarantine(home: Path) -> list[tuple]:
@@ -57,7 +65,12 @@ def test_the_same_bytes_and_a_renamed_copy_change_nothing(home: Path, tmp_path: 
     again = ingest(home, first)[0]
     copy = first.rename(tmp_path / "renamed.csv")
     for outcome in (again, ingest(home, copy)[0]):
-        assert (outcome.n_rows, outcome.n_stored, outcome.n_duplicate, outcome.is_known) == (len(ROWS), 0, len(ROWS), True)
+        assert (outcome.n_rows, outcome.n_stored, outcome.n_duplicate, outcome.is_known) == (
+            len(ROWS),
+            0,
+            len(ROWS),
+            True,
+        )
     assert facts(home).equals(before)
 
 
@@ -81,7 +94,9 @@ def test_two_equal_bubbles_in_one_file_are_two_messages_and_stay_two(home: Path,
 
 def test_a_corrected_message_becomes_the_message_and_the_old_one_is_kept(home: Path, tmp_path: Path) -> None:
     def row(text: str, at: str) -> str:
-        return f"甲店,jd,s1,m1,2026-09-01 10:00:00,agent,小一,买家,{text},text\n甲店,jd,s1,m9,{at},customer,,买家,好,text"
+        return (
+            f"甲店,jd,s1,m1,2026-09-01 10:00:00,agent,小一,买家,{text},text\n甲店,jd,s1,m9,{at},customer,,买家,好,text"
+        )
 
     newer = write(tmp_path / "z.csv", HEAD, row("改过的", "2026-09-03 10:00:00"))
     older = write(tmp_path / "a.csv", HEAD, row("原来的", "2026-09-02 10:00:00"))
@@ -142,7 +157,10 @@ def test_columns_in_any_order_and_extra_ones_are_kept_aside(home: Path, tmp_path
     names = HEAD.split(",")
     random.Random(1).shuffle(names)
     row = dict(zip(HEAD.split(","), ROWS[1].split(","), strict=True))
-    ingest(home, write(tmp_path / "a.csv", ",".join([*names, "备注"]), ",".join([*(row[n] for n in names), "打 13800138000"])))
+    ingest(
+        home,
+        write(tmp_path / "a.csv", ",".join([*names, "备注"]), ",".join([*(row[n] for n in names), "打 13800138000"])),
+    )
     (found,) = facts(home).to_dicts()
     assert (found["agent"], found["text"]) == ("甲店:小一", "在的亲")
     assert json.loads(found["extra"]) == {"备注": "打 [电话]"}
@@ -187,7 +205,9 @@ def test_a_bad_row_is_quarantined_with_its_reason_and_the_good_one_beside_it_goe
         ("torn.parquet", b"PAR1 torn", "Parquet 文件不完整"),
     ],
 )
-def test_an_unreadable_file_stops_no_other_and_stays_on_record(home: Path, tmp_path: Path, name: str, content: bytes, says: str) -> None:
+def test_an_unreadable_file_stops_no_other_and_stays_on_record(
+    home: Path, tmp_path: Path, name: str, content: bytes, says: str
+) -> None:
     (tmp_path / name).write_bytes(content)
     bad, good = ingest(home, tmp_path / name, write(tmp_path / "good.csv", HEAD, *ROWS))
     assert says in (bad.problem or "") and good.n_stored == len(ROWS)
@@ -232,7 +252,9 @@ def test_no_number_and_no_name_of_a_customer_is_stored(home: Path, tmp_path: Pat
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the real exports are not part of the product")
 def test_real_exports_are_read_whole(home: Path) -> None:
-    chats, orders = ingest(home, SHARED / "jddc_raw" / "chat_0.1per.txt", SHARED / "orders_tmall" / "tmall_order_report_excelized.csv")
+    chats, orders = ingest(
+        home, SHARED / "jddc_raw" / "chat_0.1per.txt", SHARED / "orders_tmall" / "tmall_order_report_excelized.csv"
+    )
     assert (chats.kind, chats.n_rows, chats.n_stored) == ("messages", 12_136, 12_136)
     assert (orders.kind, orders.n_rows, orders.n_stored) == ("orders", 28_010, 28_010)
     kinds = dict(facts(home)["sender_kind"].value_counts().rows())

@@ -60,8 +60,13 @@ CELL = st.text(st.sampled_from('ab,"\n 你好😀'), max_size=6).filter(lambda t
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.lists(st.tuples(CELL, CELL, st.text(st.sampled_from("xy中"), min_size=1, max_size=3)), max_size=8), st.sampled_from([1 << 20, 9]))
-def test_what_a_spreadsheet_writes_is_read_back(tmp_path_factory: pytest.TempPathFactory, rows: list, block: int) -> None:
+@given(
+    st.lists(st.tuples(CELL, CELL, st.text(st.sampled_from("xy中"), min_size=1, max_size=3)), max_size=8),
+    st.sampled_from([1 << 20, 9]),
+)
+def test_what_a_spreadsheet_writes_is_read_back(
+    tmp_path_factory: pytest.TempPathFactory, rows: list, block: int
+) -> None:
     written = pl.DataFrame(rows, schema=dict.fromkeys(NAMES, pl.String), orient="row").write_csv(quote_style="always")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(lines, "BLOCK", block)
@@ -117,5 +122,8 @@ def test_json_lines_reject_a_torn_line_and_keep_nested_values(tmp_path: Path) ->
     path = tmp_path / "f.jsonl"
     path.write_text('{"a": 1, "b": {"c": [2]}}\n{"a": "x"\n[1]\n\n{"b": null, "a": "好"}\n', encoding="utf-8")
     (chunk,) = jsonl.read(lines.read(path, "utf-8"), ["a", "b"])
-    assert chunk.fields.rows() == [(1, '{"a": 1, "b": {"c": [2]}}', "1", '{"c": [2]}'), (5, '{"b": null, "a": "好"}', "好", None)]
+    assert chunk.fields.rows() == [
+        (1, '{"a": 1, "b": {"c": [2]}}', "1", '{"c": [2]}'),
+        (5, '{"b": null, "a": "好"}', "好", None),
+    ]
     assert chunk.bad["line"].to_list() == [2, 3]
