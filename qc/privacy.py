@@ -95,8 +95,12 @@ def _mask_wide(text: str) -> str:
     return masked if again == folded else again
 
 
+# Hexadecimal in letters only: a pseudonym can never look like a phone number, nor spell a word.
+_LETTERS = str.maketrans("0123456789abcdef", "bcdfghjkmnpqrtvw")
+
+
 def pseudonym(customers: pl.Series, key: bytes) -> pl.Series:
-    """Customer ids as `c` + 16 hex digits of HMAC-SHA256(key, id): stable across files, meaningless without the key."""
+    """Customer ids as `c` + 16 letters (64 bits) of HMAC-SHA256(key, id): stable across files, meaningless without the key."""
     ids = customers.drop_nulls().unique()
-    made = ["c" + hmac.new(key, i.encode(), hashlib.sha256).hexdigest()[:16] for i in ids]
+    made = ["c" + hmac.new(key, i.encode(), hashlib.sha256).hexdigest()[:16].translate(_LETTERS) for i in ids]
     return customers.replace_strict(ids, pl.Series(made, dtype=pl.String), default=None, return_dtype=pl.String)

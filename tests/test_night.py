@@ -10,8 +10,8 @@ from pathlib import Path
 
 import duckdb
 import pytest
-
 from conftest import SHARED, night
+
 from pipelines import store
 from pipelines.mart import column_meanings, meanings
 from pipelines.privacy_scan import leaks

@@ -37,10 +37,9 @@ def recognise(
     """Format by content, mapping by header (or as told); UnreadableFile says why a file is neither."""
     if path.stat().st_size == 0:
         raise UnreadableFile("文件是空的;请重新导出")
-    with path.open("rb") as f:
-        if f.read(4) == parquet.MAGIC:
-            names = parquet.names_in(path)
-            return Source(path, "parquet", "", names, "", _mapping(names, "", known, forced, kind))
+    if parquet.is_parquet(path):
+        names = parquet.names_in(path)
+        return Source(path, "parquet", "", names, "", _mapping(names, "", known, forced, kind))
     told = encoding or (forced.format.encoding if forced else None)
     encoding = told or lines.encoding_of(path)
     block = next((b for b in islice(lines.read(path, encoding), 1) if len(b.lines)), None)
