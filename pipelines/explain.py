@@ -34,9 +34,11 @@ def _metric(con: duckdb.DuckDBPyConnection, agent: str, metric: str, *, as_json:
     if kpi is None:
         raise QueryError(f"没有叫「{metric}」的指标;可用的有:{'、'.join(BY_ID)}")
     found = [r for r in _rows(con, "SELECT * FROM metric(?, NULL, NULL)", metric) if r[1] == agent]
+    # The ones that pull the number the wrong way first: those are what an agent wants to look at.
+    worst = {"low": "num DESC", "high": "num", "": "day DESC"}[kpi.better]
     units = _rows(
         con, "SELECT day, unit, num, den FROM observations WHERE metric = ? AND grain = 'agent' AND agent = ? "
-        "AND is_mature ORDER BY day DESC, unit", kpi.observed, agent,
+        f"AND is_mature ORDER BY {worst}, day DESC, unit", kpi.observed, agent,
     )  # fmt: skip
     if not found:
         raise QueryError(f"客服「{agent}」没有「{kpi.zh}」;原因见 qc sql \"FROM gaps WHERE metric = '{metric}'\"")
@@ -53,7 +55,7 @@ def _metric(con: duckdb.DuckDBPyConnection, agent: str, metric: str, *, as_json:
         print(
             f"{shop} {agent} {kpi.zh} = {shown(value, kpi.unit)} (95%: {shown(low, kpi.unit)} … {shown(high, kpi.unit)}, n = {n})"
         )
-    print(f"公式:{kpi.formula}\n由这 {len(units)} 条算出(最近 {min(MOST, len(units))} 条;全部:qc sql \"FROM observations WHERE metric = "
+    print(f"公式:{kpi.formula}\n由这 {len(units)} 条算出(最该看的 {min(MOST, len(units))} 条在前;全部:qc sql \"FROM observations WHERE metric = "
           f"'{kpi.observed}' AND grain = 'agent' AND agent = '{agent}'\"):")  # fmt: skip
     table(["日", "单位(会话#消息、会话、客户、订单)", "分子", "分母"], units[:MOST], right=(2, 3))
     print("接着看其中一条:qc explain 会话编号")
