@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import shutil
 import stat
 import sys
@@ -63,13 +64,8 @@ def _data(_: Path) -> Iterator[Finding]:
 
 
 def _font(_: Path) -> Iterator[Finding]:
-    from reports import charts
-
-    yield (
-        "中文字体",
-        charts.font_path().is_file(),
-        "图里的汉字可以画" if charts.font_path().is_file() else "找不到字体包,请重新安装",
-    )
+    found = importlib.util.find_spec("pylopdf_fonts_zh_cn") is not None
+    yield ("中文字体", found, "图里的汉字可以画" if found else "缺少字体包 pylopdf-fonts-zh-cn;重新安装:make audit")
 
 
 def _settings(home: Path) -> Iterator[Finding]:

@@ -1,0 +1,172 @@
+"""Reference pages from what runs: numbers, rules, tables, commands. `python -m pipelines.docs` writes, `--check` compares."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import polars as pl
+from typer.main import get_command
+
+from pipelines import mart, settings, store
+from pipelines.mapping import load
+from pipelines.resources import data_dir
+from qc.metrics import KPIS, REASONS
+
+DOCS = Path(__file__).parent.parent / "docs"
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    cells = [head, ["---"] * len(head), *rows]
+    return (
+        "\n".join("| " + " | ".join(str(c).replace("|", "\\|").replace("\n", " ") for c in row) + " |" for row in cells)
+        + "\n"
+    )
+
+
+def metrics() -> str:
+    """docs/metrics.md: every number, from the registry."""
+    groups = {
+        "response": "响应 Response",
+        "quality": "质量 Quality",
+        "satisfaction": "满意 Satisfaction",
+        "sales": "销售 Sales",
+    }
+    kinds = {
+        "rate": "比率,Wilson 95% 区间",
+        "mean": "各单位的平均,正态区间",
+        "p50": "中位数,次序统计区间",
+        "p90": "第90百分位,次序统计区间",
+        "total": "合计",
+        "ratio": "金额比",
+    }
+    parts = [
+        "# 指标 Metrics\n\n每个数字一个定义。比率存分子和分母,任何时段都是 Σ分子 ÷ Σ分母;`metric(编号, 起日, 止日)` 给出值、区间和单位数。\n"
+    ]
+    for group, title in groups.items():
+        rows = [
+            (f"`{k.id}`", k.zh, k.en, k.formula, kinds[k.kind], {"low": "低", "high": "高", "": ""}[k.better], k.target or "")
+            for k in KPIS if k.group == group
+        ]  # fmt: skip
+        parts.append(f"\n## {title}\n\n{_table(['编号', '名称', 'English', '公式', '算法', '好的方向', '目标'], rows)}")
+    parts.append(
+        f"\n## 原因代码 Reasons\n\n算不出的数字是空的,并写明原因。\n\n{_table(['代码', '说明', 'English'], [(f'`{c}`', zh, en) for c, (zh, en) in REASONS.items()])}"
+    )
+    return "".join(parts)
+
+
+def rules() -> str:
+    """docs/rules.md: every rule of the shipped packs and the scorecard that uses them."""
+    book = settings.book(data_dir(), settings.Settings())
+    parts = [
+        "# 规则 Rules\n\n每条规则自带该中和不该中的例句,`qc rules check` 逐句运行。分数是评分项的分,折算见评分卡。\n"
+    ]
+    for pack in book.packs:
+        rows = [
+            (f"`{r.id}`", r.title, r.severity, f"{r.deduction:g}" if r.deduction else "–", r.why, r.rewrite or "–", r.source, f"{len(r.tests.hit)} / {len(r.tests.miss)}")
+            for r in pack.rules
+        ]  # fmt: skip
+        parts.append(
+            f"\n## {pack.title} {pack.title_en}\n\n{_table(['编号', '名称', '轻重', '扣分', '为什么', '建议说法', '出处', '例句 中/不中'], rows)}"
+        )
+    card = book.scorecard
+    rows = [
+        (s.title, f"{s.weight:g}", i.title, f"{i.weight:g}", "、".join(f"`{r}`" for r in i.rules))
+        for s in card.sections
+        for i in s.items
+    ]
+    parts.append(
+        f"\n## 评分卡 {card.title}\n\n质检分 = 100 × Σ(权重 × 得分) ÷ Σ(适用项的权重)。\n\n{_table(['分区', '权重', '评分项', '权重', '规则'], rows)}"
+    )
+    return "".join(parts)
+
+
+def tables() -> str:
+    """docs/tables.md: every table and column of the mart, from its own comments."""
+    parts = [
+        "# 数据表 Tables\n\n发布的结果在工作目录的 `mart.duckdb`,谁都可以只读打开(DuckDB 1.4 以上)。下面的说明就是表和列的 COMMENT。\n"
+    ]
+    with TemporaryDirectory() as folder, _empty_mart(Path(folder)) as con:
+        for name, comment in con.execute(
+            "SELECT table_name, comment FROM duckdb_tables() UNION ALL SELECT view_name, comment FROM duckdb_views() WHERE NOT internal ORDER BY 1"
+        ).fetchall():
+            rows = con.execute(
+                "SELECT column_name, data_type, comment FROM duckdb_columns() WHERE table_name = ? ORDER BY column_index",
+                [name],
+            ).fetchall()
+            parts.append(
+                f"\n## {name}\n\n{comment}\n\n{_table(['列', '类型', '含义'], [(f'`{c}`', t, m) for c, t, m in rows])}"
+            )
+    return "".join(parts)
+
+
+def _empty_mart(home: Path) -> store.duckdb.DuckDBPyConnection:
+    book = settings.book(home, settings.Settings())
+    nothing = pl.DataFrame(
+        schema={
+            "text": pl.String,
+            "p_negative": pl.Float64,
+            "p_neutral": pl.Float64,
+            "p_positive": pl.Float64,
+            "is_scored": pl.Boolean,
+        }
+    )
+    with store.warehouse(home) as con, store.mart_in_the_making(con, home) as path:
+        mart.build(con, book, None, lambda _: nothing, lambda _: None)
+        store.detach(con)
+        mart.finish(path, book.profile.id)
+    return store.open_mart(home)
+
+
+def commands() -> str:
+    """docs/cli.md: every command's own help."""
+    from pipelines.cli import app
+
+    os.environ |= {"COLUMNS": "100", "NO_COLOR": "1", "TERM": "dumb"}
+    parts = ["# 命令 Commands\n\n退出码:0 完成 · 1 失败,没有发布 · 2 用法或设置有误 · 3 完成并已发布,但有行被隔离。\n"]
+    for name, command in _walk("qc", get_command(app)):
+        context = command.make_context(name, [], resilient_parsing=True)
+        parts.append(f"\n## {name}\n\n```\n{command.get_help(context).rstrip()}\n```\n")
+    return "".join(parts)
+
+
+def _walk(name: str, command: object) -> Iterator[tuple[str, object]]:
+    yield name, command
+    for sub, child in getattr(command, "commands", {}).items():
+        yield from _walk(f"{name} {sub}", child)
+
+
+def mappings() -> str:
+    """docs/mappings.md: the exports that are read without a mapping file of one's own."""
+    found = [load(p) for p in sorted((data_dir() / "mappings").glob("*.yaml"))]
+    rows = [(f"`{m.id}`", m.title, m.kind, "、".join(m.match.columns) or f"首行匹配 `{m.match.line}`") for m in found]
+    return (
+        "# 映射 Mappings\n\n标准格式(列名见 README)之外,认得这些导出;别的表写一个映射文件,用 `--mapping` 指明,"
+        f"或放进工作目录的 `mappings/`。\n\n{_table(['编号', '名称', '种类', '怎么认'], rows)}"
+    )
+
+
+PAGES = {"metrics.md": metrics, "rules.md": rules, "tables.md": tables, "cli.md": commands, "mappings.md": mappings}
+
+
+def stale() -> list[str]:
+    """Generated pages that are not what would be generated now."""
+    return [
+        n for n, make in PAGES.items() if not (DOCS / n).exists() or (DOCS / n).read_text(encoding="utf-8") != make()
+    ]
+
+
+def main() -> None:
+    """Write the pages; with --check say which are stale and fail."""
+    if "--check" not in sys.argv:
+        for name, make in PAGES.items():
+            (DOCS / name).write_text(make(), encoding="utf-8")
+    elif old := stale():
+        sys.exit(f"docs/ 已过时:{'、'.join(old)};运行:make docs")
+
+
+if __name__ == "__main__":
+    main()
