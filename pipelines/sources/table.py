@@ -91,7 +91,7 @@ def _sorted_out(lines: pl.DataFrame, layout: Layout) -> tuple[pl.DataFrame, pl.D
 def _parsed(lines: pl.DataFrame, layout: Layout) -> pl.DataFrame:
     if lines.is_empty():
         return _typed(lines, pl.DataFrame(schema=dict.fromkeys(layout.names, pl.String)))
-    data = io.BytesIO(("\n".join(lines["raw"]) + "\n").encode())
+    data = io.BytesIO((lines.select(pl.col("raw").str.join("\n")).item() + "\n").encode())
     fields = pl.read_csv(
         data, has_header=False, separator=layout.separator, quote_char='"' if layout.quoted else None,
         schema=dict.fromkeys(layout.names, pl.String), infer_schema=False, empty_string_is_null=False,
