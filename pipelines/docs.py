@@ -14,6 +14,7 @@ from typer.main import get_command
 from pipelines import mart, settings, store
 from pipelines.mapping import load
 from pipelines.resources import data_dir
+from qc.intake import NATIVE, REQUIRED
 from qc.metrics import KPIS, REASONS
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -140,13 +141,46 @@ def _walk(name: str, command: object) -> Iterator[tuple[str, object]]:
 
 
 def mappings() -> str:
-    """docs/mappings.md: the exports that are read without a mapping file of one's own."""
-    found = [load(p) for p in sorted((data_dir() / "mappings").glob("*.yaml"))]
+    """docs/mappings.md: the exports that are read as they are, and how to write a mapping file of one's own."""
+    files = sorted((data_dir() / "mappings").glob("*.yaml"))
+    found = [load(p) for p in files]
     rows = [(f"`{m.id}`", m.title, m.kind, "、".join(m.match.columns) or f"首行匹配 `{m.match.line}`") for m in found]
-    return (
-        "# 映射 Mappings\n\n标准格式(列名见 README)之外,认得这些导出;别的表写一个映射文件,用 `--mapping` 指明,"
-        f"或放进工作目录的 `mappings/`。\n\n{_table(['编号', '名称', '种类', '怎么认'], rows)}"
-    )
+    example = (data_dir() / "mappings" / "tmall_report.yaml").read_text(encoding="utf-8")
+    native = [
+        (kind, "、".join(f"`{c}`" for c in columns), "、".join(f"`{c}`" for c in sorted(REQUIRED[kind])))
+        for kind, columns in NATIVE.items()
+    ]
+    return f"""# 映射 Mappings
+
+标准格式之外,认得这些导出:
+
+{_table(["编号", "名称", "种类", "怎么认"], rows)}
+别的表写一个映射文件,用 `--mapping 文件` 指明,或放进工作目录的 `mappings/` 让它自己认。例如:
+
+```yaml
+{example}```
+
+{_table(["键", "含义"], MAPPING_KEYS)}
+目标列(标准列):
+
+{_table(["种类", "列", "必须有"], native)}"""
+
+
+MAPPING_KEYS = [
+    ("`id` `title`", "编号和名称"),
+    ("`kind`", "`messages`、`orders`、`ratings`、`agents`"),
+    ("`match.columns` / `match.line`", "表头含有这些列,或首行匹配这个正则,就用这个映射"),
+    ("`format.separator`", "分隔符;不写则从首行判断"),
+    ("`format.header: false` + `format.columns`", "没有表头时,各列的名字"),
+    ("`format.quoted: false`", "引号只是普通字符"),
+    ("`format.encoding`", "编码;不写则自动判断"),
+    ("`columns.目标列: 来源列`", "一列对一列"),
+    ("`columns.目标列: {column, values}`", '把值翻译过来,如 `{"0": customer, "1": agent}`'),
+    ("`columns.目标列: {column, plus}`", "几列金额相加,如净额加退款"),
+    ("`constants`", "来源没有的列,填固定值"),
+    ("`absent`", "来源确实没有的必需列;相关的数字会空着并写明原因"),
+    ("`platform_rows`", "客户行里其实是平台代发的文字:`text` 是整句的正则,`sender_kind` 改成什么,`reason` 为什么"),
+]
 
 
 PAGES = {"metrics.md": metrics, "rules.md": rules, "tables.md": tables, "cli.md": commands, "mappings.md": mappings}

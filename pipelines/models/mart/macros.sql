@@ -5,23 +5,8 @@ CREATE OR REPLACE MACRO wilson_low(k, n) AS
 CREATE OR REPLACE MACRO wilson_high(k, n) AS
     least(1, (k / n + 1.9207294103470888 / n + 1.959963984540054 * sqrt((k / n * (1 - k / n) + 0.9603647051735444 / n) / n))
              / (1 + 3.8414588206941776 / n));
--- 任一指标在任一时段(日期可为 NULL:不限,含没有日期的)的值、95% 区间、单位数;店铺行的 agent 为空;未成熟的日子不计
+-- 由内向外读(旧版 DuckDB 不认存下来的 WITH):一单位一行 → 一位客服一行 → 区间。任一指标在任一时段(日期可为 NULL:不限,含没有日期的)的值、95% 区间、单位数;店铺行的 agent 为空;未成熟的日子不计
 CREATE OR REPLACE MACRO metric(id, from_day, to_day) AS TABLE
-WITH units AS (
-    SELECT k.kind, k.scale, o.grain, o.shop, o.agent, o.unit, sum(o.num) AS num, sum(o.den) AS den, count(*) AS n_rows
-    FROM observations o JOIN kpis k ON k.observed = o.metric
-    WHERE k.metric = id AND o.is_mature
-      AND (from_day IS NULL OR o.day >= from_day::DATE) AND (to_day IS NULL OR o.day <= to_day::DATE)
-    GROUP BY ALL
-), grouped AS (
-    SELECT kind, scale, grain, shop, agent, sum(num) AS num, sum(den) AS den,
-           CASE WHEN kind = 'rate' THEN sum(den) WHEN kind IN ('total', 'ratio') THEN sum(n_rows) ELSE count(*) END::BIGINT AS n,
-           avg(num) AS mean, stddev_samp(num) AS sd, CASE kind WHEN 'p50' THEN 0.5 WHEN 'p90' THEN 0.9 END AS q,
-           CASE WHEN kind IN ('p50', 'p90') THEN list_sort(list(num)) END AS ordered
-    FROM units GROUP BY kind, scale, grain, shop, agent
-), ranked AS (
-    SELECT *, 1.959963984540054 * CASE WHEN q IS NULL THEN sd / sqrt(n) ELSE sqrt(n * q * (1 - q)) END AS reach FROM grouped
-)
 SELECT shop, agent,
        scale * CASE kind WHEN 'total' THEN num WHEN 'mean' THEN mean WHEN 'rate' THEN num / den WHEN 'ratio' THEN num / nullif(den, 0)
                     WHEN 'p50' THEN list_aggregate(ordered, 'quantile_cont', 0.5)
@@ -32,5 +17,16 @@ SELECT shop, agent,
        scale * CASE kind WHEN 'rate' THEN wilson_high(num, n) WHEN 'mean' THEN mean + reach
                     WHEN 'p50' THEN ordered[least(n, ceil(n * q + reach)::BIGINT + 1)]
                     WHEN 'p90' THEN ordered[least(n, ceil(n * q + reach)::BIGINT + 1)] END AS high,
-       n::BIGINT AS n
-FROM ranked ORDER BY shop, agent NULLS FIRST;
+       n
+FROM (SELECT *, 1.959963984540054 * CASE WHEN q IS NULL THEN sd / sqrt(n) ELSE sqrt(n * q * (1 - q)) END AS reach
+      FROM (SELECT kind, scale, grain, shop, agent, sum(num) AS num, sum(den) AS den,
+                   CASE WHEN kind = 'rate' THEN sum(den) WHEN kind IN ('total', 'ratio') THEN sum(n_rows) ELSE count(*) END::BIGINT AS n,
+                   avg(num) AS mean, stddev_samp(num) AS sd, CASE kind WHEN 'p50' THEN 0.5 WHEN 'p90' THEN 0.9 END AS q,
+                   CASE WHEN kind IN ('p50', 'p90') THEN list_sort(list(num)) END AS ordered
+            FROM (SELECT k.kind, k.scale, o.grain, o.shop, o.agent, o.unit, sum(o.num) AS num, sum(o.den) AS den, count(*) AS n_rows
+                  FROM observations o JOIN kpis k ON k.observed = o.metric
+                  WHERE k.metric = id AND o.is_mature
+                    AND (from_day IS NULL OR o.day >= from_day::DATE) AND (to_day IS NULL OR o.day <= to_day::DATE)
+                  GROUP BY ALL)
+            GROUP BY kind, scale, grain, shop, agent))
+ORDER BY shop, agent NULLS FIRST;
