@@ -29,20 +29,25 @@ Inputs = Annotated[list[Path], typer.Argument(help="文件或文件夹:会话、
 Mapping = Annotated[Optional[Path], typer.Option("--mapping", help="映射文件(YAML),认不出的表用它")]  # noqa: UP045
 Encoding = Annotated[Optional[str], typer.Option("--encoding", help="文件编码;不给则自动判断")]  # noqa: UP045
 Kind = Annotated[Optional[str], typer.Option("--as", help="表的种类:messages、orders、ratings、agents")]  # noqa: UP045
+Shop = Annotated[Optional[str], typer.Option("--shop", help="店铺名,给没有写明店铺的文件")]  # noqa: UP045
+Channel = Annotated[Optional[str], typer.Option("--channel", help="渠道,给没有写明渠道的文件,如 taobao、jd、wechat")]  # noqa: UP045
 DEFAULT_HOME = Path("qc-home")
 
 
 @app.command()
 def nightly(
     inputs: Inputs, home: Home = DEFAULT_HOME, as_of: AsOf = None, profile: Profile = None, lang: Lang = "zh",
-    mapping: Mapping = None, encoding: Encoding = None, kind: Kind = None, json: Json = False,
+    mapping: Mapping = None, encoding: Encoding = None, kind: Kind = None, shop: Shop = None, channel: Channel = None,
+    json: Json = False,
 ) -> None:  # fmt: skip
     """整晚的工作:读入、质检、发布、写成绩单。重复运行不会重复计数。"""
     from pipelines import nightly as job
     from pipelines import terminal
     from reports import pages
 
-    request = _request(home, as_of, profile, lang, mapping, encoding, kind)
+    request = _request(
+        home, as_of=as_of, profile=profile, lang=lang, mapping=mapping, encoding=encoding, kind=kind, shop=shop, channel=channel
+    )
     with terminal.working() as show:
         done = _guarded(lambda: job.night(inputs, request, progress=show.file, step=show.step, pages=pages.write))
     terminal.night(done, home, lang, as_json=json)
@@ -51,13 +56,14 @@ def nightly(
 
 @app.command()
 def ingest(
-    inputs: Inputs, home: Home = DEFAULT_HOME, mapping: Mapping = None, encoding: Encoding = None, kind: Kind = None, json: Json = False
+    inputs: Inputs, home: Home = DEFAULT_HOME, mapping: Mapping = None, encoding: Encoding = None, kind: Kind = None,
+    shop: Shop = None, channel: Channel = None, json: Json = False,
 ) -> None:  # fmt: skip
     """只读入文件,不算、不发布。"""
     from pipelines import nightly as job
     from pipelines import terminal
 
-    request = _request(home, None, None, "zh", mapping, encoding, kind)
+    request = _request(home, mapping=mapping, encoding=encoding, kind=kind, shop=shop, channel=channel)
     with terminal.working() as show:
         files, passed = _guarded(lambda: job.read_in(inputs, request, show.file))
     terminal.files(files, passed, as_json=json)
@@ -162,22 +168,14 @@ def sample(out: Annotated[Path, typer.Argument(help="写到哪个文件夹", sho
     typer.echo(out)
 
 
-def _request(
-    home: Path,
-    as_of: str | None,
-    profile: str | None,
-    lang: str,
-    mapping: Path | None,
-    encoding: str | None,
-    kind: str | None,
-) -> Any:
+def _request(home: Path, *, as_of: str | None = None, lang: str = "zh", kind: str | None = None, **wishes: Any) -> Any:
     from pipelines.nightly import Request
 
     if lang not in ("zh", "en"):
         _fail(f"--lang 只能是 zh 或 en,不是 {lang}", 2)
     if kind and kind not in ("messages", "orders", "ratings", "agents"):
         _fail(f"--as 只能是 messages、orders、ratings、agents,不是 {kind}", 2)
-    return Request(home, _instant(as_of), profile, mapping, encoding, kind, lang)
+    return Request(home, as_of=_instant(as_of), lang=lang, kind=kind, **wishes)  # type: ignore[arg-type]
 
 
 def _instant(text: str | None) -> datetime | None:

@@ -11,6 +11,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 import duckdb
@@ -19,6 +20,7 @@ import polars as pl
 from pipelines import mapping as mappings
 from pipelines import sources
 from pipelines.mapping import Mapping
+from pipelines.sources import Part, Source, Wishes
 from pipelines.sources.lines import UnreadableFile
 from pipelines.store import transaction
 from qc import intake, privacy
@@ -34,14 +36,15 @@ KEYS = {
 }
 
 
+Progress = Callable[[str, int, int], None]  # name of the part, rows so far, its size in bytes
+
+
 class Options(NamedTuple):
-    """How to read: the known mappings, and what the user insists on."""
+    """How to read: the known mappings, the key of the pseudonyms, and what the user insists on."""
 
     known: Sequence[Mapping]
     key: bytes
-    forced: Mapping | None = None
-    encoding: str | None = None
-    kind: str | None = None
+    wishes: Wishes = Wishes()
 
 
 class Outcome(NamedTuple):
@@ -73,61 +76,55 @@ def files_in(inputs: Iterable[Path]) -> tuple[list[Path], list[Path]]:
 
 
 def ingest(
-    con: duckdb.DuckDBPyConnection, files: Sequence[Path], options: Options, progress: Callable[[str, int, int], None]
+    con: duckdb.DuckDBPyConnection, files: Sequence[Path], options: Options, progress: Progress
 ) -> list[Outcome]:
     """Load the files, one transaction each, in an order that does not depend on their names.
 
     `progress(file, bytes or rows done, total)` is called now and then. A file that cannot be read is an outcome with a
     problem and one quarantine row; it stops no other file.
     """
-    digests = {file: _digest(file) for file in files}
-    outcomes: dict[Path, Outcome] = {}
+    outcomes: dict[Part, Outcome] = {}
     first: dict[str, Outcome] = {}
-    for file in sorted(files, key=lambda f: (digests[f], str(f))):
-        source_id = digests[file][:16]
-        if source_id in first:
-            outcomes[file] = _again(first[source_id], file)
-            continue
-        with transaction(con):
-            outcomes[file] = first[source_id] = _ingest_file(con, file, source_id, options, progress)
-    return [outcomes[file] for file in files]
+    with TemporaryDirectory() as folder:
+        parts = [part for n, file in enumerate(files) for part in _parts(file, Path(folder) / str(n))]
+        for part in sorted(parts, key=lambda p: (p.source_id, p.name, str(p.path))):
+            if part.source_id in first:
+                outcomes[part] = _again(first[part.source_id], part)
+                continue
+            with transaction(con):
+                outcomes[part] = first[part.source_id] = _ingest_part(con, part, options, progress)
+        return [outcomes[part] for part in parts]
 
 
-def _again(first: Outcome, file: Path) -> Outcome:
-    rest = first.n_rows - first.n_quarantined
-    return first._replace(file=file.name, n_stored=0, n_duplicate=rest, is_known=True)
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as f:
-        return hashlib.file_digest(f, "sha256").hexdigest()
-
-
-def _ingest_file(
-    con: duckdb.DuckDBPyConnection,
-    file: Path,
-    source_id: str,
-    options: Options,
-    progress: Callable[[str, int, int], None],
-) -> Outcome:
+def _parts(file: Path, folder: Path) -> list[Part]:
     try:
-        source = sources.recognise(
-            file, options.known, encoding=options.encoding, forced=options.forced, kind=options.kind
-        )
+        return sources.parts(file, folder)
+    except UnreadableFile:
+        return [Part(file.name, file, sources.digest(file)[:16])]  # said of the file as a whole when it is read
+
+
+def _again(first: Outcome, part: Part) -> Outcome:
+    rest = first.n_rows - first.n_quarantined
+    return first._replace(file=part.name, n_stored=0, n_duplicate=rest, is_known=True)
+
+
+def _ingest_part(con: duckdb.DuckDBPyConnection, part: Part, options: Options, progress: Progress) -> Outcome:
+    try:
+        source = sources.recognise(part, options.known, options.wishes)
     except UnreadableFile as e:
-        return _unreadable(con, file, source_id, str(e))
+        return _unreadable(con, part, str(e))
     reader = _reader(source)
     row = con.execute(
-        "SELECT file, kind, n_rows, n_quarantined FROM sources WHERE source_id = ? AND reader = ?", [source_id, reader]
+        "SELECT kind, n_rows, n_quarantined FROM sources WHERE source_id = ? AND reader = ?", [part.source_id, reader]
     ).fetchone()
     if row:
-        _, kind, n_rows, bad = row
-        return Outcome(file.name, source_id, kind, n_rows, 0, n_rows - bad, bad, True)
-    _forget(con, source_id)
-    return _load(con, source, source_id, reader, options.key, progress)
+        kind, n_rows, bad = row
+        return Outcome(part.name, part.source_id, kind, n_rows, 0, n_rows - bad, bad, True)
+    _forget(con, part.source_id)
+    return _load(con, source, reader, options.key, progress)
 
 
-def _reader(source: sources.Source) -> str:
+def _reader(source: Source) -> str:
     how = [READER, source.format, source.encoding, mappings.fingerprint(source.mapping)]
     return hashlib.sha256(json.dumps(how, sort_keys=True, ensure_ascii=False).encode()).hexdigest()[:16]
 
@@ -138,25 +135,22 @@ def _forget(con: duckdb.DuckDBPyConnection, source_id: str) -> None:
         con.execute(f"DELETE FROM {table} WHERE source_id = ?", [source_id])
 
 
-def _unreadable(con: duckdb.DuckDBPyConnection, file: Path, source_id: str, problem: str) -> Outcome:
-    _forget(con, source_id)
+def _unreadable(con: duckdb.DuckDBPyConnection, part: Part, problem: str) -> Outcome:
+    _forget(con, part.source_id)
     con.execute(
         "INSERT INTO sources VALUES (?, ?, NULL, NULL, NULL, NULL, NULL, ?, 1, 0, 0, 1, NULL, NULL, ?)",
-        [source_id, file.name, file.stat().st_size, problem],
+        [part.source_id, part.name, part.path.stat().st_size, problem],
     )
-    con.execute("INSERT INTO quarantine VALUES (?, ?, 0, 'file', ?, NULL)", [source_id, file.name, problem])
-    return Outcome(file.name, source_id, "", 1, 0, 0, 1, False, problem)
+    con.execute("INSERT INTO quarantine VALUES (?, ?, 0, 'file', ?, NULL)", [part.source_id, part.name, problem])
+    return Outcome(part.name, part.source_id, "", 1, 0, 0, 1, False, problem)
 
 
-def _load(
-    con: duckdb.DuckDBPyConnection, source: sources.Source, source_id: str, reader: str, key: bytes,
-    progress: Callable[[str, int, int], None],
-) -> Outcome:  # fmt: skip
-    kind = source.mapping.kind
+def _load(con: duckdb.DuckDBPyConnection, source: Source, reader: str, key: bytes, progress: Progress) -> Outcome:
+    kind, (name, path, source_id, _) = source.mapping.kind, source.part
     con.execute(
         f"CREATE OR REPLACE TEMP TABLE stage AS SELECT * EXCLUDE (row_key, content_key) FROM fact_{kind} LIMIT 0"
     )
-    optional, n_rows, bad_rows, total = frozenset(source.mapping.absent), 0, 0, source.path.stat().st_size
+    optional, n_rows, bad_rows, size = frozenset(source.mapping.absent), 0, 0, path.stat().st_size
     for chunk in sources.read(source):
         good, bad = intake.check(kind, chunk.fields, optional=optional)
         bad = _masked_rejects(bad, chunk, key)
@@ -165,19 +159,19 @@ def _load(
         stage = _masked(good, key).rename({"_line": "source_row"}).with_columns(source_id=pl.lit(source_id))
         con.register("stage_", stage)
         con.execute("INSERT INTO stage BY NAME SELECT * FROM stage_")
-        con.register("bad_", bad.with_columns(source_id=pl.lit(source_id), file=pl.lit(source.path.name)))
+        con.register("bad_", bad.with_columns(source_id=pl.lit(source_id), file=pl.lit(name)))
         con.execute("INSERT INTO quarantine BY NAME SELECT * FROM bad_")
-        progress(source.path.name, n_rows, total)
+        progress(name, n_rows, size)
     stored = _store(con, kind)
     span = con.execute(f"SELECT {_span(kind)} FROM stage").fetchone() or (None, None)
     con.execute("DROP TABLE stage")
     duplicate = n_rows - bad_rows - stored
     con.execute(
         "INSERT INTO sources VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)",
-        [source_id, source.path.name, kind, source.format, source.encoding, source.mapping.id, reader, total, n_rows,
-         stored, duplicate, bad_rows, *span],
+        [source_id, name, kind, source.format, source.encoding, source.mapping.id, reader, size, n_rows, stored,
+         duplicate, bad_rows, *span],
     )  # fmt: skip
-    return Outcome(source.path.name, source_id, kind, n_rows, stored, duplicate, bad_rows, False)
+    return Outcome(name, source_id, kind, n_rows, stored, duplicate, bad_rows, False)
 
 
 def _masked(good: pl.DataFrame, key: bytes) -> pl.DataFrame:

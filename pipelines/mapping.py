@@ -65,8 +65,10 @@ class Mapping(Strict):
     kind: Kind
     match: Match = Match()
     format: Format = Format()
-    columns: dict[str, Annotated[str | Column, Field(union_mode="smart")]]
-    constants: dict[str, str] = {}
+    source: str | None = None  # a reader of pipelines.sources by its NAME, where the content does not tell
+    columns: dict[str, Annotated[str | Column, Field(union_mode="smart")]] = {}
+    constants: dict[str, str] = {}  # for columns that the file does not have, or leaves empty
+    senders: dict[str, str] = {}  # speaker's name -> sender_kind, for exports that only name the speakers
     absent: list[Literal["sent_at", "customer", "shop"]] = []  # required columns that this export cannot give
     platform_rows: list[Rule] = []
 
@@ -108,24 +110,42 @@ def kind_of(names: list[str]) -> Kind | None:
 
 def apply(fields: pl.DataFrame, mapping: Mapping) -> pl.DataFrame:
     """Fields of the file -> native columns as text, plus _line, _raw and `extra` (unused columns as JSON)."""
-    made = [_source(mapping.columns[name], fields.columns).alias(name) for name in mapping.columns]
-    made = [e for e, name in zip(made, mapping.columns, strict=True) if _given(mapping.columns[name], fields.columns)]
-    given = {e.meta.output_name() for e in made}
+    sources = mapping.columns or native(mapping.kind).columns
+    given = {name: column for name, column in sources.items() if _given(column, fields.columns)}
+    made = [
+        _source(given[name], fields.columns).fill_null(mapping.constants[name]).alias(name)
+        if name in mapping.constants
+        else _source(given[name], fields.columns).alias(name)
+        for name in given
+    ]
     constants = [pl.lit(value).alias(name) for name, value in mapping.constants.items() if name not in given]
-    have = given | set(mapping.constants)
+    have = given.keys() | mapping.constants.keys()
     missing = [pl.lit(None, dtype=pl.String).alias(name) for name in NATIVE[mapping.kind] if name not in have]
-    used = {n for c in mapping.columns.values() for n in _names(c)} | set(HIDDEN)
+    used = {n for c in given.values() for n in _names(c)} | set(HIDDEN)
     spare = [name for name in fields.columns if name not in used]
     extra = pl.struct(spare).struct.json_encode() if spare else pl.lit(None, dtype=pl.String)
-    native = fields.select(*HIDDEN, *made, *constants, *missing, extra=extra)
-    return _platform_rows(native, mapping)
+    native_rows = fields.select(*HIDDEN, *made, *constants, *missing, extra=extra)
+    return _platform_rows(_speakers(native_rows, fields, mapping), mapping)
+
+
+def _speakers(rows: pl.DataFrame, fields: pl.DataFrame, mapping: Mapping) -> pl.DataFrame:
+    """Who the mapping's sender map says a named speaker is; an agent's name becomes the agent."""
+    if not mapping.senders or "speaker" not in fields.columns:
+        return rows
+    told = fields["speaker"].replace_strict(mapping.senders, default=None, return_dtype=pl.String)
+    is_agent = told.is_in(["agent", "assist", "bot", "auto"])
+    return rows.with_columns(
+        sender_kind=pl.coalesce(told, pl.col("sender_kind")),
+        agent=pl.when(is_agent).then(fields["speaker"]).otherwise("agent"),
+    )
 
 
 def missing_columns(names: list[str], mapping: Mapping) -> list[str]:
     """Columns that the mapping needs and the file does not have, in the file's own words."""
     lacks = []
+    columns = mapping.columns or native(mapping.kind).columns
     for name in REQUIRED[mapping.kind] - set(mapping.constants) - set(mapping.absent):
-        source = mapping.columns.get(name)
+        source = columns.get(name)
         if source is None or not set(_names(source)) <= set(names):
             lacks.append(name if source is None else "+".join(_names(source)))
     return sorted(lacks)

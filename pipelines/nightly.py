@@ -12,10 +12,11 @@ from typing import NamedTuple
 
 import duckdb
 
-from pipelines import ingest, mart, scoring, settings, store
+from pipelines import ingest, mart, scoring, settings, sources, store
 from pipelines.ingest import Outcome
 from pipelines.mart import Book
 from qc import rulebook
+from qc.intake import Kind
 
 Progress = Callable[[str, int, int], None]
 
@@ -28,8 +29,10 @@ class Request(NamedTuple):
     profile: str | None = None
     mapping: Path | None = None
     encoding: str | None = None
-    kind: str | None = None
+    kind: Kind | None = None
     lang: str = "zh"
+    shop: str | None = None  # for files that do not say
+    channel: str | None = None
 
 
 class Night(NamedTuple):
@@ -64,13 +67,12 @@ def read_in(inputs: Sequence[Path], request: Request, progress: Progress) -> tup
         kinds = " ".join(sorted(ingest.ENDINGS))
         raise FileNotFoundError(f"{'、'.join(map(str, inputs))} 里没有认得的文件(认得的结尾:{kinds},可加 .gz)")
     chosen = settings.load(request.home)
+    constants = {k: v for k in ("shop", "channel") if (v := getattr(request, k) or getattr(chosen, k))}
     forced = settings.mappings.load(request.mapping) if request.mapping else None
     options = ingest.Options(
         settings.known_mappings(request.home, chosen),
         settings.customer_key(request.home),
-        forced,
-        request.encoding,
-        request.kind,
+        sources.Wishes(forced, request.encoding, request.kind, constants),
     )
     with store.warehouse(request.home) as con:
         return ingest.ingest(con, files, options, progress), passed

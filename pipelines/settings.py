@@ -31,6 +31,8 @@ class Settings(BaseModel):
     scorecard: str = "general"
     sentiment: str = "snownlp"
     lang: str = "zh"
+    shop: str | None = None  # for files that do not say which shop they are of
+    channel: str | None = None
     rules: list[str] = []  # folders with the shop's own rule packs, beside the shipped ones
     mappings: list[str] = []  # folders with the shop's own mapping files
 
