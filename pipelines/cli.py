@@ -46,7 +46,15 @@ def nightly(
     from reports import pages
 
     request = _request(
-        home, as_of=as_of, profile=profile, lang=lang, mapping=mapping, encoding=encoding, kind=kind, shop=shop, channel=channel
+        home,
+        as_of=as_of,
+        profile=profile,
+        lang=lang,
+        mapping=mapping,
+        encoding=encoding,
+        kind=kind,
+        shop=shop,
+        channel=channel,
     )
     with terminal.working() as show:
         done = _guarded(lambda: job.night(inputs, request, progress=show.file, step=show.step, pages=pages.write))
