@@ -81,17 +81,12 @@ def ingest(
 
 
 @app.command()
-def report(
-    home: Home = DEFAULT_HOME,
-    out: Annotated[Path | None, typer.Option("--out", help="写到哪个文件夹")] = None,
-    lang: Lang = "zh",
-) -> None:
+def report(home: Home = DEFAULT_HOME, lang: Lang = "zh") -> None:
     """用已发布的结果重写页面。"""
-    from pipelines import store
+    from pipelines import nightly as job
     from reports import pages
 
-    _guarded(lambda: store.open_mart(home).close())
-    typer.echo(pages.write(home / "mart.duckdb", out or home / "reports" / f"again-{lang}", lang))
+    typer.echo(_guarded(lambda: job.write_pages(home, lang, pages.write)))
 
 
 @app.command()

@@ -19,6 +19,7 @@ from qc import rulebook
 from qc.intake import Kind
 
 Progress = Callable[[str, int, int], None]
+Pages = Callable[[Path, Path, str], Path]  # mart, folder, language -> the entry page
 
 
 class Request(NamedTuple):
@@ -80,7 +81,7 @@ def read_in(inputs: Sequence[Path], request: Request, progress: Progress) -> tup
 
 def night(
     inputs: Sequence[Path], request: Request, *, progress: Progress, step: mart.Step,
-    pages: Callable[[Path, Path, str], Path] | None = None,
+    pages: Pages | None = None,
 ) -> Night:  # fmt: skip
     """The whole night. Idempotent: nothing new and the same rules publish nothing.
 
@@ -97,15 +98,31 @@ def night(
         raise NightError("没有一个文件能读:\n" + "\n".join(f"  {o.file}: {o.problem}" for o in files))
     with store.warehouse(home) as con:
         is_new, as_of = _rebuild(con, home, book, request, chosen, files, step)
-    day = as_of.date().isoformat() if as_of else "undated"
-    entry = home / "reports" / day / "index.html"
-    if pages and (is_new or not entry.exists()):
+    entry = home / "reports" / _day(as_of) / "index.html"
+    if pages and (is_new or _is_older(entry, home / "mart.duckdb")):
         step("写成绩单")
-        entry = pages(home / "mart.duckdb", home / "reports" / day, request.lang)
-        _point_latest(home / "reports", day)
-    return Night(
-        files, passed, is_new, entry if entry.exists() else None, 3 if any(o.n_quarantined for o in files) else 0
-    )
+        entry = write_pages(home, request.lang, pages)
+    code = 3 if any(o.n_quarantined for o in files) else 0
+    return Night(files, passed, is_new, entry if entry.exists() else None, code)
+
+
+def write_pages(home: Path, lang: str, pages: Pages) -> Path:
+    """Pages of the published mart under reports/<date>/, with reports/latest/ leading there; returns their entry."""
+    with store.open_mart(home) as con:
+        row = con.execute("SELECT as_of FROM runs ORDER BY run_id DESC LIMIT 1").fetchone()
+    day = _day(row[0] if row else None)
+    entry = pages(home / "mart.duckdb", home / "reports" / day, lang)
+    _point_latest(home / "reports", day)
+    return entry
+
+
+def _day(as_of: datetime | None) -> str:
+    return as_of.date().isoformat() if as_of else "undated"
+
+
+def _is_older(page: Path, mart: Path) -> bool:
+    """A night that was cut off between the mart and its pages has old pages, or none."""
+    return not page.exists() or page.stat().st_mtime < mart.stat().st_mtime
 
 
 def _rebuild(

@@ -169,6 +169,7 @@ def test_trend_marks_days_that_are_not_mature(sample_home: Path) -> None:
 
 
 def test_doctor_is_content_with_a_good_workspace_and_names_what_is_wrong(sample_home: Path, home: Path) -> None:
+    assert qc("report", "--home", sample_home).exit_code == 0
     assert qc("doctor", "--home", sample_home).exit_code == 0
     (home / "customer.key").write_text("short")
     (home / "customer.key").chmod(0o644)
