@@ -65,21 +65,40 @@ def check(kind: Kind, raw: pl.DataFrame, *, optional: frozenset[str] = frozenset
     """Native columns as text -> Intake. `optional`: required columns that this export is known not to have."""
     trimmed = [pl.col(c).str.strip_chars() for c in NATIVE[kind] if c != "text"]
     rows = raw.with_columns([pl.when(c != "").then(c) for c in trimmed]).with_columns(*_typed(kind))
+    rows = rows.with_columns(parse_time(rows[c]).alias(f"~{c}") for c in NATIVE[kind] if c in TIMES)
     checks = [*_required(kind, optional), *CHECKS[kind]()]
+    fails = rows.select(pl.any_horizontal(c.fails.fill_null(False) for c in checks).alias("fails"))["fails"]
+    good = rows if not fails.any() else rows.filter(~fails)
+    return Intake(good.select("_line", "extra", *_columns(kind)), _reasons(rows.filter(fails), checks))
+
+
+def _reasons(rows: pl.DataFrame, checks: list[Check]) -> pl.DataFrame:
+    """The first thing that is wrong with each of these rows; spelt out for them only, since most rows are fine."""
     code = pl.coalesce([pl.when(c.fails.fill_null(False)).then(pl.lit(c.code)) for c in checks])
     reason = pl.coalesce([pl.when(c.fails.fill_null(False)).then(c.reason) for c in checks])
-    judged = rows.with_columns(code=code, reason=reason)
-    bad = judged.filter(pl.col("code").is_not_null()).select("_line", "_raw", "code", "reason")
-    good = judged.filter(pl.col("code").is_null()).select("_line", "extra", *_columns(kind))
-    return Intake(good, bad)
+    return rows.select("_line", "_raw", code=code, reason=reason)
 
 
-def parse_time(text: pl.Expr) -> pl.Expr:
-    """Text -> local time; the forms exports use, and Unix seconds or milliseconds (read as Asia/Shanghai, UTC+8)."""
-    plain = pl.coalesce([text.str.to_datetime(f, time_unit="us", strict=False) for f in FORMATS])
+def parse_time(text: pl.Series) -> pl.Series:
+    """Text -> local time; the forms exports use, and Unix seconds or milliseconds (read as Asia/Shanghai, UTC+8).
+
+    A file keeps to one form, so each form is tried only on what the ones before it could not read.
+    """
+    at = text.str.to_datetime(FORMATS[0], time_unit="us", strict=False)
+    for form in (*FORMATS[1:], None):
+        unread = (at.is_null() & text.is_not_null()).arg_true()
+        if unread.is_empty():
+            break
+        rest = text.gather(unread)
+        read = rest.str.to_datetime(form, time_unit="us", strict=False) if form else _unix(rest)
+        at = at.scatter(unread, read)
+    return at
+
+
+def _unix(text: pl.Series) -> pl.Series:
     number = text.str.extract(r"^(\d{10}|\d{13})$").cast(pl.Int64, strict=False)
-    micros = pl.when(number >= 10**12).then(number * 1000).otherwise(number * 1_000_000) + 8 * 3600 * 1_000_000
-    return pl.coalesce(plain, micros.cast(TIME))
+    micros = pl.select(pl.when(number >= 10**12).then(number * 1000).otherwise(number * 1_000_000)).to_series()
+    return (micros + 8 * 3600 * 1_000_000).cast(TIME)
 
 
 def parse_fen(text: pl.Expr) -> pl.Expr:
@@ -91,7 +110,7 @@ def parse_fen(text: pl.Expr) -> pl.Expr:
 
 def _typed(kind: Kind) -> list[pl.Expr]:
     """Typed twins of the text columns, under the name `~column`, so that a reason can still quote the text."""
-    typed = [parse_time(pl.col(c)).alias(f"~{c}") for c in NATIVE[kind] if c in TIMES]
+    typed: list[pl.Expr] = []
     if kind == "messages":
         word = pl.col("sender_kind").str.to_lowercase()
         known = word.replace_strict(list(SENDER_WORDS), list(SENDER_WORDS.values()), default=None)

@@ -19,10 +19,11 @@ REJECT = {"line": pl.Int64, "raw": pl.String, "code": pl.String, "reason": pl.St
 
 
 class Block(NamedTuple):
-    """Lines of a file in their order: lines(line, raw); bad(line, raw, code, reason)."""
+    """Lines of a file in their order: lines(line, raw); bad(line, raw, code, reason); the lines as UTF-8, if none is bad."""
 
     lines: pl.DataFrame
     bad: pl.DataFrame
+    text: bytes | None = None
 
 
 class UnreadableFile(Exception):
@@ -141,19 +142,18 @@ def _lines(raw: list[str] | pl.Series, first: int) -> pl.DataFrame:
 def _decoded(data: bytes, encoding: str, first: int) -> tuple[Block, int]:
     try:
         text = data if encoding == "utf-8" else data.decode(encoding).encode()
-        lines = _lines(pl.read_lines(io.BytesIO(text))["line"], first)
-        bad = rejects([])
+        lines, bad = _lines(pl.read_lines(io.BytesIO(text))["line"], first), rejects([])
     except (UnicodeDecodeError, pl.exceptions.ComputeError):
-        lines, bad = _line_by_line(data, encoding, first)
+        text, (lines, bad) = b"", _line_by_line(data, encoding, first)
     after = first + len(lines) + len(bad)
-    if b"\0" in data and encoding in ("utf-8", "gb18030"):
+    if b"\0" in text:
         nul = pl.col("raw").str.contains("\0", literal=True)
         named = lines.filter(nul).with_columns(
             pl.col("raw").str.replace_all("\0", "␀", literal=True),
             code=pl.lit("nul"), reason=pl.lit("行内有 NUL 字节,文件可能已损坏;请重新导出"),
         )  # fmt: skip
         lines, bad = lines.filter(~nul), pl.concat([bad, named])
-    return Block(lines, bad), after
+    return Block(lines, bad, text if bad.is_empty() else None), after
 
 
 def _line_by_line(data: bytes, encoding: str, first: int) -> tuple[pl.DataFrame, pl.DataFrame]:

@@ -45,11 +45,49 @@ def read(blocks: Iterator[Block], layout: Layout) -> Iterator[Chunk]:
     """Blocks of lines -> chunks of fields; a record cut by the end of a block is finished in the next."""
     carried = rejects([]).select("line", "raw")
     for block in blocks:
+        if carried.is_empty() and (fields := _whole(block, layout)) is not None:
+            yield Chunk(fields, block.bad)
+            continue
         lines = pl.concat([carried, block.lines])
         chunk, carried = _split(lines, layout, at_end=False)
         yield Chunk(chunk.fields, pl.concat([block.bad, chunk.bad]))
     if len(carried):
         yield _split(carried, layout, at_end=True)[0]
+
+
+def _whole(block: Block, layout: Layout) -> pl.DataFrame | None:
+    """The fields of a block without any oddity, parsed in one go; None when it has one and must be sorted out.
+
+    Every line is well formed, none has too many fields (the parser refuses), and the separators outside quoted fields
+    are as many as lines of the due width have: so none has too few.
+    """
+    lines, text, separator = block.lines, block.text, layout.separator
+    if text is None or lines.is_empty():
+        return None
+    if lines["raw"][0] == layout.header:
+        lines, text = lines[1:], text.partition(b"\n")[2]
+    raw, has_quotes = lines["raw"], layout.quoted and b'"' in text
+    repeats_header = layout.header is not None and (raw == layout.header).any()
+    if repeats_header or (has_quotes and not raw.str.contains(_well_formed(separator)).all()):
+        return None
+    try:
+        fields = _fields(text, layout)
+    except (pl.exceptions.ComputeError, pl.exceptions.SchemaError):
+        return None
+    inside = sum(int(c.str.count_matches(separator, literal=True).sum()) for c in fields) if has_quotes else 0
+    n_due = len(lines) * (len(layout.names) - 1)
+    fits = len(fields) == len(lines) and text.count(separator.encode()) - inside == n_due
+    return _typed(lines, fields) if fits else None
+
+
+def _fields(text: bytes, layout: Layout) -> pl.DataFrame:
+    columns = dict.fromkeys(layout.names, pl.String)
+    if not text.strip():
+        return pl.DataFrame(schema=columns)
+    return pl.read_csv(
+        io.BytesIO(text), has_header=False, separator=layout.separator, quote_char='"' if layout.quoted else None,
+        schema=columns, infer_schema=False, empty_string_is_null=False,
+    )  # fmt: skip
 
 
 def _split(lines: pl.DataFrame, layout: Layout, *, at_end: bool) -> tuple[Chunk, pl.DataFrame]:
@@ -89,13 +127,8 @@ def _sorted_out(lines: pl.DataFrame, layout: Layout) -> tuple[pl.DataFrame, pl.D
 
 
 def _parsed(lines: pl.DataFrame, layout: Layout) -> pl.DataFrame:
-    if lines.is_empty():
-        return _typed(lines, pl.DataFrame(schema=dict.fromkeys(layout.names, pl.String)))
-    data = io.BytesIO((lines.select(pl.col("raw").str.join("\n")).item() + "\n").encode())
-    fields = pl.read_csv(
-        data, has_header=False, separator=layout.separator, quote_char='"' if layout.quoted else None,
-        schema=dict.fromkeys(layout.names, pl.String), infer_schema=False, empty_string_is_null=False,
-    )  # fmt: skip
+    text = lines.select(pl.col("raw").str.join("\n")).item() if len(lines) else ""
+    fields = _fields(f"{text}\n".encode(), layout)
     if len(fields) != len(lines):
         raise AssertionError(f"{len(lines)} lines gave {len(fields)} records")
     return _typed(lines, fields)
