@@ -148,8 +148,8 @@ def _unreadable(con: duckdb.DuckDBPyConnection, part: Part, problem: str) -> Out
 
 def _load(con: duckdb.DuckDBPyConnection, source: Source, reader: str, key: bytes, progress: Progress) -> Outcome:
     kind, (name, path, source_id, _) = source.mapping.kind, source.part
-    con.execute(f"CREATE OR REPLACE TEMP TABLE stage AS SELECT * EXCLUDE (row_key) FROM fact_{kind} LIMIT 0")
-    content = _digest_of([r[0] for r in con.execute(f"DESCRIBE fact_{kind}").fetchall()][4:])
+    con.execute(f"CREATE OR REPLACE TEMP TABLE stage AS SELECT * FROM fact_{kind} LIMIT 0")
+    keys = _keys(con, kind)
     optional, n_rows, bad_rows, size = frozenset(source.mapping.absent), 0, 0, path.stat().st_size
     for chunk in sources.read(source):
         good, bad = intake.check(kind, chunk.fields, optional=optional)
@@ -158,7 +158,7 @@ def _load(con: duckdb.DuckDBPyConnection, source: Source, reader: str, key: byte
         bad_rows += len(bad)
         stage = _masked(good, key).rename({"_line": "source_row"}).with_columns(source_id=pl.lit(source_id))
         con.register("stage_", stage)
-        con.execute(f"INSERT INTO stage BY NAME SELECT *, {content}::UUID AS content_key FROM stage_")
+        con.execute(f"INSERT INTO stage BY NAME SELECT *, {keys} FROM stage_")
         con.register("bad_", bad.with_columns(source_id=pl.lit(source_id), file=pl.lit(name)))
         con.execute("INSERT INTO quarantine BY NAME SELECT * FROM bad_")
         progress(name, n_rows, size)
@@ -212,28 +212,33 @@ def _span(kind: str) -> str:
     return f"min(least({', '.join(times)})), max(greatest({', '.join(times)}))"
 
 
+def _keys(con: duckdb.DuckDBPyConnection, kind: str) -> str:
+    """SELECT list of the two digests of a row: md5 of its content and of its key, as UUID.
+
+    128 bits, half the size of their text, and an anti-join on them needs no index.
+    """
+    content = _digest_of([r[0] for r in con.execute(f"DESCRIBE fact_{kind}").fetchall()][4:])
+    identity = f"CASE WHEN {HAS_KEY[kind]} THEN {_digest_of(KEYS[kind])} ELSE {content} END"
+    return f"{content}::UUID AS content_key, ({identity})::UUID AS row_key"
+
+
 def _store(con: duckdb.DuckDBPyConnection, kind: str) -> int:
     """Staged rows that are new -> fact table; how many there were.
 
-    Key and content are md5 digests of 128 bits: half the size of their text, and an anti-join on them needs no index.
-    What a row has in common with its file is asked of the file once, since most files have no row twice.
+    Whether a row stands in the file twice is asked of the file as a whole, since most files have none.
     """
-    con.execute(f"""
-        CREATE OR REPLACE TEMP TABLE keyed AS
-        SELECT *, CASE WHEN {HAS_KEY[kind]} THEN {_digest_of(KEYS[kind])}::UUID ELSE content_key END AS row_key FROM stage""")
-    if con.execute("SELECT count(*) > count(DISTINCT row_key) FROM keyed").fetchone() == (True,):
-        con.execute(f"CREATE OR REPLACE TEMP TABLE keyed AS {_REPEATED.format(has_key=HAS_KEY[kind])}")
+    if con.execute("SELECT count(*) > count(DISTINCT row_key) FROM stage").fetchone() == (True,):
+        con.execute(f"CREATE OR REPLACE TEMP TABLE stage AS {_REPEATED.format(has_key=HAS_KEY[kind])}")
     inserted = con.execute(f"""
         INSERT INTO fact_{kind} BY NAME
-        SELECT k.* FROM keyed k ANTI JOIN fact_{kind} f ON k.row_key = f.row_key AND k.content_key = f.content_key""").fetchone()
-    con.execute("DROP TABLE keyed")
-    return int(inserted[0]) if inserted else 0
+        SELECT s.* FROM stage s ANTI JOIN fact_{kind} f ON s.row_key = f.row_key AND s.content_key = f.content_key""")
+    return int((inserted.fetchone() or (0,))[0])
 
 
 # The nth row of one content without a key of its own is another row than the first; of keyed rows one of each content stays.
 _REPEATED = """
     SELECT * EXCLUDE nth REPLACE (CASE WHEN {has_key} OR nth = 1 THEN row_key ELSE md5(row_key::VARCHAR || nth)::UUID END AS row_key)
-    FROM (SELECT *, row_number() OVER (PARTITION BY row_key, content_key ORDER BY source_row) AS nth FROM keyed)
+    FROM (SELECT *, row_number() OVER (PARTITION BY row_key, content_key ORDER BY source_row) AS nth FROM stage)
     WHERE nth = 1 OR NOT ({has_key})"""
 
 
