@@ -96,7 +96,7 @@ def _damage(path: Path, encoding: str) -> int:
 
 def read(path: Path, encoding: str) -> Iterator[Block]:
     """The file's lines block by block; a line that does not decode or holds a NUL byte is rejected by itself."""
-    number, rest, broken = 1, b"", None
+    number, rest, broken, is_mac = 1, b"", None, False
     newline = "\n".encode(encoding)
     blocks = bytes_of(path)
     first = True
@@ -109,7 +109,8 @@ def read(path: Path, encoding: str) -> Iterator[Block]:
             break
         if first:
             data, first = _without_bom(data, encoding), False
-        data = rest + data
+            is_mac = b"\n" not in data and data.count(b"\r") > 1  # line ends of an old Macintosh
+        data = rest + (data.replace(b"\r", b"\n") if is_mac else data)
         cut = _last_newline(data, newline)
         data, rest = data[:cut], data[cut:]
         if data:

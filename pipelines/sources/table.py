@@ -12,6 +12,8 @@ import polars as pl
 
 from pipelines.sources.lines import Block, rejects
 
+csv.field_size_limit(1 << 30)
+RETURN = "\x1e"
 MAX_JOINED = 500  # physical lines that one quoted record may span
 
 
@@ -159,10 +161,12 @@ def _one_by_one(records: list[tuple[int, str]], layout: Layout) -> tuple[pl.Data
 def _lenient(raw: str, layout: Layout) -> list[str]:
     if not layout.quoted:
         return raw.split(layout.separator)
-    reader = csv.reader(io.StringIO(raw, newline=""), delimiter=layout.separator, strict=raw.count('"') % 2 == 1)
+    # csv takes a bare carriage return for the end of the record; here it is a character like any other.
+    held = io.StringIO(raw.replace("\r", RETURN), newline="")
+    reader = csv.reader(held, delimiter=layout.separator, strict=raw.count('"') % 2 == 1)
     try:
-        return next(reader, [])
-    except csv.Error:  # a field that opens with a quote and never closes; a quote within a bare field is no error
+        return [field.replace(RETURN, "\r") for field in next(reader, [])]
+    except csv.Error:  # a field that opens with a quote and never closes, or is longer than csv takes
         return []
 
 
