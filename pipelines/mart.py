@@ -153,9 +153,9 @@ def _reference(con: duckdb.DuckDBPyConnection, book: Book) -> None:
         "scorecard", "section", "section_title", "section_title_en", "section_weight", "item", "title", "title_en", "weight", "rule_id",
     ]  # fmt: skip
     kpis = [
-        (k.id, k.zh, k.en, k.kind, k.unit, k.observed, k.group, k.formula, k.better, k.target, k.scale) for k in KPIS
+        (k.id, k.zh, k.en, k.kind, k.unit, k.observed, k.group, k.formula, k.better, k.target, k.scale, *_range(k.unit)) for k in KPIS
     ]
-    kpi_columns = ["metric", "zh", "en", "kind", "unit", "observed", "group", "formula", "better", "target", "scale"]
+    kpi_columns = ["metric", "zh", "en", "kind", "unit", "observed", "group", "formula", "better", "target", "scale", "lowest", "highest"]
     reasons = [(code, zh, en) for code, (zh, en) in REASONS.items()]
     for name, rows, columns in (
         ("rules", rules, rule_columns), ("scorecard_items", items, item_columns),
@@ -164,6 +164,11 @@ def _reference(con: duckdb.DuckDBPyConnection, book: Book) -> None:
         con.register("rows_", pl.DataFrame(rows, schema=columns, orient="row", infer_schema_length=None))
         con.execute(f"CREATE TABLE mart.{name} AS SELECT * FROM rows_")
         con.unregister("rows_")
+
+
+def _range(unit: str) -> tuple[float | None, float | None]:
+    """What a number of this unit can be at least and at most; an interval goes no further. Means are shown unscaled."""
+    return {"mood": (-1.0, 1.0), "分": (0.0, 100.0)}.get(unit, (0.0, None))
 
 
 def _comment(con: duckdb.DuckDBPyConnection) -> None:

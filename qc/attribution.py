@@ -25,7 +25,8 @@ def parents(orders: pl.DataFrame) -> pl.DataFrame:
         pl.col("channel", "customer", "status", "source_id", "source_row").first(),
         pl.col("created_at", "refund_applied_at").min(),
         pl.col("paid_at", "refund_finished_at").max(),
-        pl.col("paid_fen", "refunded_fen", "items").sum(),
+        pl.col("paid_fen", "refunded_fen").sum(),
+        items=pl.when(pl.col("items").is_not_null().any()).then(pl.col("items").sum()),
         parent_order_id=pl.lit(None, dtype=pl.String),
     )  # fmt: skip
     return frames.of(frames.Order, merged)

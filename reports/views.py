@@ -17,6 +17,34 @@ SUMMARY: dict[str, tuple[str, str]] = {
     "sales_per_buyer": ("客单价", "Per buyer"),
 }
 
+# The shop's key figures, in reading order.
+TILES = (
+    "conversations", "first_response", "first_response_30s", "unanswered", "qa_score", "politeness", "csat", "inquiries",
+    "conversion_d3", "sales", "sales_net", "sales_per_buyer",
+)  # fmt: skip
+
+# Agents beside each other as dots with intervals.
+COMPARED = ("first_response", "qa_score", "csat", "conversion_d3")
+
+# Day by day; all of them additive, so that any seven days are Σnum ÷ Σden.
+TRENDS = ("average_response", "unanswered", "qa_score", "csat", "conversion_d3", "sales")
+
+# The four blocks of a scorecard, each with the number whose days are drawn beside it.
+BLOCKS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "response": ("average_response", (
+        "conversations", "receptions", "first_response", "first_response_p90", "first_response_30s", "average_response",
+        "response_p50", "response_p90", "response_3min", "slow_response", "unanswered", "handling_time")),
+    "quality": ("qa_score", ("qa_score", "final_score", "negative_language", "politeness")),
+    "satisfaction": ("csat", ("csat", "dsat", "rated_rate", "invited_rate", "mood_shift", "mood_end")),
+    "sales": ("conversion_d3", (
+        "inquiries", "conversion_d1", "conversion_d3", "sales", "sales_net", "paid_orders", "sales_per_buyer",
+        "sales_per_order", "items_per_buyer", "refund_rate", "refunded_orders")),
+}  # fmt: skip
+
+# Under these an agent is not compared with anybody. KPI §5
+LEAST_CONVERSATIONS = 50
+LEAST_RATINGS = 30
+
 
 def shown(value: float | None, unit: str) -> str:
     """A stored value as people read it: fen as yuan, fractions as percent, seconds with s.
@@ -33,5 +61,28 @@ def shown(value: float | None, unit: str) -> str:
     if unit == "s":
         return f"{value:.0f} s"
     if unit == "mood":
-        return f"{value:+.2f}"
+        return f"{round(value, 2) + 0.0:+.2f}"  # never −0.00
     return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.1f}"
+
+
+def span(low: float | None, high: float | None, unit: str) -> str:
+    """An interval in the unit of its value, short: the unit once, yuan whole.
+
+    A mean's interval may reach beyond what its number can be (money under 0, a score over 100): it is cut there.
+
+    >>> span(0.3761, 0.9644, "%"), span(-4500, 2028406, "fen"), span(97.2, 101.3, "分"), span(None, None, "%")
+    ('37.6–96.4%', '¥0–20,284', '97.2–100.0', '')
+    """
+    if low is None or high is None:
+        return ""
+    if unit != "mood":
+        low = max(low, 0)
+    if unit == "fen":
+        return f"¥{low / 100:,.0f}–{high / 100:,.0f}"
+    if unit == "mood":
+        return f"{low:+.2f} … {high:+.2f}"
+    if unit in ("%", "s"):
+        return f"{shown(low, unit).removesuffix('%').removesuffix(' s')}–{shown(high, unit)}"
+    if unit == "分":
+        high = min(high, 100)
+    return f"{low:,.1f}–{high:,.1f}"

@@ -213,6 +213,22 @@ def test_planted_forbidden_sentences_are_found_and_near_misses_are_not(mart: duc
     assert found == (planted,)
 
 
+def test_negative_language_counts_messages_with_a_finding_per_hundred_conversations(mart: duckdb.DuckDBPyConnection) -> None:
+    (n,) = mart.execute("""SELECT count(DISTINCT (conversation_id, seq)) FROM findings JOIN rules USING (rule_id)
+        WHERE category = 'negative_language' AND severity <> 'info'""").fetchone() or (0,)
+    (talks,) = mart.execute("SELECT count(*) FROM conversations").fetchone() or (1,)
+    assert n > 20 and of_shop(mart, "negative_language") == pytest.approx(100 * n / talks)
+
+
+def test_no_interval_goes_beyond_what_the_number_can_be(mart: duckdb.DuckDBPyConnection) -> None:
+    for kpi in KPIS:
+        for _, _, value, low, high, n in mart.execute("SELECT * FROM metric(?, NULL, NULL)", [kpi.id]).fetchall():
+            assert n > 0
+            if low is not None:
+                assert (-1 if kpi.unit == "mood" else 0) <= low <= value <= high
+                assert high <= {"%": 1, "mood": 1, "分": 100}.get(kpi.unit, float("inf"))
+
+
 def test_a_second_night_finds_nothing_new(sample_home: Path) -> None:
     before = (sample_home / "mart.duckdb").stat()
     again = night(sample_home, SAMPLE)

@@ -11,22 +11,22 @@ SELECT shop, agent,
        scale * CASE kind WHEN 'total' THEN num WHEN 'mean' THEN mean WHEN 'rate' THEN num / den WHEN 'ratio' THEN num / nullif(den, 0)
                     WHEN 'p50' THEN list_aggregate(ordered, 'quantile_cont', 0.5)
                     ELSE list_aggregate(ordered, 'quantile_cont', 0.9) END AS value,
-       scale * CASE kind WHEN 'rate' THEN wilson_low(num, n) WHEN 'mean' THEN mean - reach
+       scale * CASE kind WHEN 'rate' THEN wilson_low(num, n) WHEN 'mean' THEN if(reach IS NULL, NULL, greatest(lowest, mean - reach))
                     WHEN 'p50' THEN ordered[greatest(1, floor(n * q - reach)::BIGINT)]
                     WHEN 'p90' THEN ordered[greatest(1, floor(n * q - reach)::BIGINT)] END AS low,
-       scale * CASE kind WHEN 'rate' THEN wilson_high(num, n) WHEN 'mean' THEN mean + reach
+       scale * CASE kind WHEN 'rate' THEN wilson_high(num, n) WHEN 'mean' THEN if(reach IS NULL, NULL, least(highest, mean + reach))
                     WHEN 'p50' THEN ordered[least(n, ceil(n * q + reach)::BIGINT + 1)]
                     WHEN 'p90' THEN ordered[least(n, ceil(n * q + reach)::BIGINT + 1)] END AS high,
        n
 FROM (SELECT *, 1.959963984540054 * CASE WHEN q IS NULL THEN sd / sqrt(n) ELSE sqrt(n * q * (1 - q)) END AS reach
-      FROM (SELECT kind, scale, grain, shop, agent, sum(num) AS num, sum(den) AS den,
+      FROM (SELECT kind, scale, lowest, highest, grain, shop, agent, sum(num) AS num, sum(den) AS den,
                    CASE WHEN kind = 'rate' THEN sum(den) WHEN kind IN ('total', 'ratio') THEN sum(n_rows) ELSE count(*) END::BIGINT AS n,
                    avg(num) AS mean, stddev_samp(num) AS sd, CASE kind WHEN 'p50' THEN 0.5 WHEN 'p90' THEN 0.9 END AS q,
                    CASE WHEN kind IN ('p50', 'p90') THEN list_sort(list(num)) END AS ordered
-            FROM (SELECT k.kind, k.scale, o.grain, o.shop, o.agent, o.unit, sum(o.num) AS num, sum(o.den) AS den, count(*) AS n_rows
+            FROM (SELECT k.kind, k.scale, k.lowest, k.highest, o.grain, o.shop, o.agent, o.unit, sum(o.num) AS num, sum(o.den) AS den, count(*) AS n_rows
                   FROM observations o JOIN kpis k ON k.observed = o.metric
                   WHERE k.metric = id AND o.is_mature
                     AND (from_day IS NULL OR o.day >= from_day::DATE) AND (to_day IS NULL OR o.day <= to_day::DATE)
                   GROUP BY ALL)
-            GROUP BY kind, scale, grain, shop, agent))
+            GROUP BY kind, scale, lowest, highest, grain, shop, agent))
 ORDER BY shop, agent NULLS FIRST;

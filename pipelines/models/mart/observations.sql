@@ -2,11 +2,15 @@
 WITH per_turn AS (
     SELECT shop, responsible AS agent, day, conversation_id || '#' || asked_seq AS unit, is_counted, is_first, is_answered, wait_s
     FROM turns
+), negative AS (
+    -- 消息数,不是命中数:一句话里两处只算一句;只提示、不扣分的规则不算
+    SELECT f.conversation_id, f.agent, count(DISTINCT f.seq) AS n FROM findings f JOIN rules r USING (rule_id)
+    WHERE r.category = 'negative_language' AND r.severity <> 'info' AND f.seq IS NOT NULL GROUP BY ALL
 ), per_conversation AS (
     SELECT s.shop, s.agent, s.day, s.conversation_id AS unit, s.qa, s.final, c.mood_end, c.mood_shift,
-           (SELECT count(*) FROM findings f JOIN rules r USING (rule_id)
-            WHERE f.conversation_id = s.conversation_id AND f.agent = s.agent AND r.category = 'negative') AS n_negative
+           coalesce(b.n, 0) AS n_negative
     FROM scores s JOIN conversations c USING (conversation_id)
+    LEFT JOIN negative b ON b.conversation_id = s.conversation_id AND b.agent IS NOT DISTINCT FROM s.agent
 ), customer_day AS (
     SELECT shop, responsible AS agent, customer, day, bool_or(is_answered) AS is_answered
     FROM turns WHERE is_counted AND customer IS NOT NULL GROUP BY ALL
@@ -31,8 +35,7 @@ WITH per_turn AS (
 ), per_shop_conversation AS (
     SELECT 'shop' AS grain, c.shop, NULL AS agent, c.day, c.conversation_id AS unit, avg(s.qa) AS qa, avg(s.final) AS final,
            c.mood_end, c.mood_shift,
-           (SELECT count(*) FROM findings f JOIN rules r USING (rule_id)
-            WHERE f.conversation_id = c.conversation_id AND r.category = 'negative') AS n_negative, c.handling_s
+           coalesce((SELECT sum(n) FROM negative b WHERE b.conversation_id = c.conversation_id), 0) AS n_negative, c.handling_s
     FROM conversations c LEFT JOIN scores s USING (conversation_id) GROUP BY ALL
 ), all_conversations AS (
     SELECT 'agent' AS grain, p.shop, p.agent, p.day, p.unit, p.qa, p.final, p.mood_end, p.mood_shift, p.n_negative, c.handling_s

@@ -1,0 +1,210 @@
+"""Charts as stand-alone SVG: glyphs are paths, so that Chinese shows wherever the page is opened. One picture, one question.
+
+matplotlib is imported where it is used: a command that draws nothing does not wait for it.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import warnings
+from collections.abc import Sequence
+from datetime import date, timedelta
+from functools import cache
+from importlib import resources
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from reports.queries import Row, Value
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+INK, SOFT, FAINT, LINE, OWN, SHOP = "#26303c", "#5d6876", "#aab3bf", "#e3e7ec", "#1f5f8b", "#7a5c2e"
+WIDTH = 300  # px; drawn as large as it is shown, so that 10 px stay 10 px
+SMALL_N = 10  # a day that stands on fewer units is drawn lighter
+DAYS = 30
+WAIT_STEPS = 6  # bins a decade
+
+
+class Dot(NamedTuple):
+    """A line of the comparison: who, the number, and whether there is enough to compare."""
+
+    name: str
+    value: Value
+    is_enough: bool
+
+
+@cache
+def _style() -> dict[str, Any]:
+    from matplotlib import font_manager
+
+    font_manager.fontManager.addfont(str(resources.files("pylopdf_fonts_zh_cn") / "NotoSansSC-Regular.otf"))
+    return {
+        "font.family": ["Noto Sans SC", "DejaVu Sans"], "font.size": 10, "svg.fonttype": "path", "svg.hashsalt": "qc",
+        "axes.edgecolor": FAINT, "axes.linewidth": 0.8, "axes.spines.top": False, "axes.spines.right": False,
+        "axes.spines.left": False, "axes.unicode_minus": False, "xtick.color": SOFT, "ytick.color": SOFT,
+        "xtick.major.size": 3, "ytick.major.size": 0, "text.parse_math": False, "path.simplify": True,
+    }  # fmt: skip
+
+
+def trend(days: Sequence[Row], shop: Sequence[Row], unit: str) -> str:
+    """Thirty days: dots a day (hollow: not mature, pale: few units), the week as a line with its band, the shop dashed."""
+    last = max(d["day"] for d in [*days, *shop])
+    first = last - timedelta(days=DAYS - 1)
+    fig, ax = _canvas(126, left=0.145, bottom=0.17, top=0.95)
+
+    def at(day: date) -> int:
+        return int((day - first).days)
+
+    _band(ax, [(at(d["day"]), d["low"], d["high"]) for d in days if d["low"] is not None])
+    for filled, pale in ((True, False), (True, True), (False, False)):
+        some = [d for d in days if d["is_mature"] == filled and (not filled or (d["n"] < SMALL_N) == pale)]
+        ax.plot([at(d["day"]) for d in some], [d["value"] for d in some], "o", ms=3.4 if not pale else 2.8, mew=0.9, color=OWN,
+                mfc=OWN if filled else "white", alpha=0.3 if pale else 0.75 if filled else 1, zorder=2, ls="none")  # fmt: skip
+    if shop:
+        _line(ax, [(at(d["day"]), d["week"]) for d in shop], color=SHOP, lw=1.3, ls=(0, (3, 2)))
+    _line(ax, [(at(d["day"]), d["week"]) for d in days], color=OWN, lw=1.9)
+    _scale(ax, [d["value"] for d in days] + [d["week"] for d in [*days, *shop] if d["week"] is not None], unit)
+    marks = (0, 10, 20, 29)
+    ax.set_xlim(-0.8, DAYS - 0.2)
+    ax.set_xticks(marks, [f"{d.month}/{d.day}" for d in (first + timedelta(days=m) for m in marks)])
+    return _svg(fig)
+
+
+def intervals(dots: Sequence[Dot], shop: Value | None, unit: str, target: float | None) -> str:
+    """Who on the y axis, the value as a dot with its 95 % interval; the shop as a dashed line, the target dotted."""
+    height = 30 + 19 * len(dots)
+    left = min(0.36, 0.05 + 0.036 * max(_width(d.name) for d in dots))
+    fig, ax = _canvas(height, left=left, bottom=22 / height, top=1 - 4 / height)
+    for y, dot in enumerate(dots):
+        low, high = dot.value.low, dot.value.high
+        if low is not None and high is not None:
+            ax.plot([low, high], [y, y], color=OWN, lw=1.6 if dot.is_enough else 1, alpha=1 if dot.is_enough else 0.45,
+                    solid_capstyle="butt")  # fmt: skip
+        ax.plot([dot.value.value], [y], "o", ms=5, color=OWN, mfc=OWN if dot.is_enough else "white", mew=1)
+    if shop and shop.value is not None:
+        ax.axvline(shop.value, color=SHOP, lw=1.2, ls=(0, (3, 2)), zorder=0)
+    # Who has too little data does not stretch the scale for the others: such an interval may leave the picture.
+    known = [v for d in dots for v in (d.value.low if d.is_enough else None, d.value.value, d.value.high if d.is_enough else None)
+             if v is not None]  # fmt: skip
+    known += [shop.value] if shop and shop.value is not None else []
+    if target is not None:
+        ax.axvline(target, color=INK, lw=1, ls=(0, (1, 2)), zorder=0)
+        known.append(target)
+    ax.set_yticks(range(len(dots)), [_short(d.name) for d in dots], color=INK)
+    ax.set_ylim(len(dots) - 0.4, -0.6)
+    _scale(ax, known, unit, axis="x")
+    return _svg(fig)
+
+
+def waits(own: dict[int, int], shop: dict[int, int], target: float, seconds: str) -> str:
+    """How waits are spread, on a log scale: own share a bin as bars, the shop's as a stepped line, the target marked."""
+    bins = range(min([*own, *shop]), max([*own, *shop]) + 1)
+    edges = [target * 10 ** (b / WAIT_STEPS) for b in [*bins, bins.stop]]
+    fig, ax = _canvas(150, left=0.11, bottom=0.15, top=0.88)
+    share, usual = (_shares(counts, bins) for counts in (own, shop))
+    for low, high, height, b in zip(edges, edges[1:], share, bins, strict=False):
+        ax.fill_between([low * 1.02, high / 1.02], 0, height, color=OWN, alpha=0.85 if b < 0 else 0.4, lw=0)
+    ax.stairs(usual, edges, color=SHOP, lw=1.2, ls=(0, (3, 2)))
+    ax.axvline(target, color=INK, lw=1, ls=(0, (1, 2)))
+    ax.set_xscale("log")
+    ax.set_xlim(edges[0], edges[-1])
+    ax.text(
+        target, 1.02, f" {target:g} {seconds}", transform=ax.get_xaxis_transform(), color=INK, ha="center", va="bottom"
+    )
+    ticks = [(1, "1 s"), (10, "10 s"), (60, "1 min"), (600, "10 min"), (3600, "1 h"), (86400, "1 d")]
+    ticks = [t for t in ticks if edges[0] <= t[0] <= edges[-1]]
+    ax.set_xticks([t[0] for t in ticks], [t[1] for t in ticks])
+    ax.minorticks_off()
+    _scale(ax, [0, *share, *usual], "%")
+    return _svg(fig)
+
+
+def _canvas(height: float, *, left: float, bottom: float, top: float) -> tuple[Figure, Axes]:
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
+    with rc_context(_style()):
+        fig = Figure(figsize=(WIDTH / 72, height / 72), dpi=72, facecolor="none")
+        ax = fig.add_axes((left, bottom, 0.985 - left, top - bottom), facecolor="none")
+    return fig, ax
+
+
+def _band(ax: Axes, band: Sequence[tuple[int, float, float]]) -> None:
+    if band:
+        ax.fill_between(*zip(*band, strict=True), color=OWN, alpha=0.13, lw=0, zorder=0)
+
+
+def _line(ax: Axes, points: Sequence[tuple[int, float | None]], **style: Any) -> None:
+    known = [(x, y) for x, y in points if y is not None]
+    if known:
+        ax.plot(*zip(*known, strict=True), solid_capstyle="round", zorder=3, **style)
+
+
+def _scale(ax: Axes, known: Sequence[float], unit: str, axis: str = "y") -> None:
+    """Two to four round ticks over the known values, a little air, rates within 0..1."""
+    from matplotlib.ticker import FixedLocator, MaxNLocator
+
+    low, high = min(known), max(known)
+    air = (high - low) * 0.08 or abs(high) * 0.1 or 1
+    low, high = low - air, high + air
+    if unit in ("%", "s", "fen", "count") and low < 0 <= min(known):
+        low = -air * 0.25
+    if unit == "%":
+        high = min(high, 1.02)
+    (ax.set_ylim if axis == "y" else ax.set_xlim)(low, high)
+    ticks = [t for t in MaxNLocator(4, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high) if low <= t <= high]
+    side = ax.yaxis if axis == "y" else ax.xaxis
+    side.set_major_locator(FixedLocator(ticks))
+    side.set_ticklabels([_tick(t, unit) for t in ticks])
+    side.grid(visible=True, color=LINE, lw=0.7)
+    ax.set_axisbelow(True)
+
+
+def _tick(value: float, unit: str) -> str:
+    if unit == "%":
+        return f"{value * 100:g}%"
+    if unit == "fen":
+        return f"¥{value / 100_000:g}k" if abs(value) >= 10_000_000 else f"¥{value / 100:,.0f}"
+    return f"{value:g} s" if unit == "s" else f"{value:g}"
+
+
+def _shares(counts: dict[int, int], bins: range) -> list[float]:
+    total = sum(counts.values()) or 1
+    return [counts.get(b, 0) / total for b in bins]
+
+
+def _width(name: str) -> float:
+    """Rough width in characters of Chinese."""
+    return sum(1 if ord(c) > 0x2E7F else 0.55 for c in _short(name))
+
+
+def _short(name: str) -> str:
+    name = " ".join(name.split())
+    return name if len(name) <= 12 else f"{name[:11]}…"
+
+
+def _svg(fig: Figure) -> str:
+    """The figure as lean SVG: no comments, no metadata, no document type."""
+    from matplotlib import rc_context
+
+    drawn = io.StringIO()
+    nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
+    with rc_context(_style()), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing")
+        fig.savefig(drawn, format="svg", metadata=nothing)
+    svg = drawn.getvalue()
+    svg = re.sub(r"<!--.*?-->|<metadata>.*?</metadata>", "", svg[svg.index("<svg") :], flags=re.DOTALL)
+    svg = re.sub(
+        r"-?\d+\.\d{3,}", lambda m: f"{float(m[0]):.2f}" if abs(float(m[0])) >= 1 else f"{float(m[0]):.4g}", svg
+    )
+    return re.sub(r"\s*\n\s*", "\n", svg)
+
+
+def bins_of(found: Sequence[Row]) -> dict[int, int]:
+    """Rows of (bin, n) as bin -> n, ready for `waits`."""
+    counts: dict[int, int] = {}
+    for row in found:
+        counts[row["bin"]] = counts.get(row["bin"], 0) + row["n"]
+    return counts

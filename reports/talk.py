@@ -1,0 +1,93 @@
+"""One conversation: the chat as bubbles with its findings on it, the ledger beside it, the waits, the mood."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from reports import marks, sparks
+from reports.evidence import Talk
+from reports.facts import Facts, Links
+from reports.html import page
+from reports.marks import Span
+from reports.queries import Row
+from reports.words import Words
+
+SIDES = {"customer": "customer", "agent": "agent", "assist": "agent", "bot": "agent", "auto": "agent"}
+LEAST_MOODS = 3
+
+
+def render(facts: Facts, links: Links, w: Words, talk: Talk) -> str:
+    """conversations/<slug>.html."""
+    numbers = {f["finding_id"]: n for n, f in enumerate(talk.findings, 1)}
+    moods = [m for m in talk.messages if m["mood"] is not None]
+    waits = [_wait(facts, w, t) for t in talk.turns]
+    reasons = {(t["wait_s"] is None, t["why"]) for t in waits}
+    return page(
+        "conversation.html", w=w, root="../", facts=facts, talk=talk, people=_people(facts, links, talk), waits=waits,
+        bubbles=[_bubble(facts, w, talk, m, numbers) for m in talk.messages],
+        ledgers=[_ledger(facts, w, talk, s, numbers) for s in talk.scores], notes=_notes(facts, w, talk, numbers),
+        no_waits=waits[0]["why"] if len(reasons) == 1 and waits and waits[0]["wait_s"] is None and waits[0]["why"] else None,
+        mood=_mood(w, moods), orders=[o | {"name": w.one("class", o["class"])} for o in talk.orders],
+    )  # fmt: skip
+
+
+def _people(facts: Facts, links: Links, talk: Talk) -> list[dict[str, str]]:
+    """Who spoke for the shop, with their scorecards."""
+    shop = talk.conversation["shop"]
+    spoke = {m["agent"]: m["name"] for m in talk.messages if m["agent"] and (shop, m["agent"]) in links.agents}
+    return [{"name": name, "href": links.agents[shop, agent]} for agent, name in spoke.items()]
+
+
+def _bubble(facts: Facts, w: Words, talk: Talk, message: Row, numbers: dict[str, int]) -> dict[str, Any]:
+    found = [f for f in talk.findings if f["seq"] == message["seq"]]
+    spans = [Span(f["start"], f["end"], numbers[f["finding_id"]]) for f in found]
+    kind = message["sender_kind"]
+    return message | {
+        "side": SIDES.get(kind, "aside"), "is_muted": kind not in ("customer", "agent"),
+        "who": message["name"] or w.one("sender", kind), "kind": w.one("sender", kind),
+        "content": "" if message["content_kind"] == "text" else w.one("content", message["content_kind"]),
+        "pieces": marks.pieces(message["text"], spans) if message["text"] else [],
+        "grave": {numbers[f["finding_id"]]: facts.rules[f["rule_id"]]["severity"] for f in found},
+        "titles": {numbers[f["finding_id"]]: w.title(facts.rules[f["rule_id"]]) for f in found},
+    }  # fmt: skip
+
+
+def _ledger(facts: Facts, w: Words, talk: Talk, score: Row, numbers: dict[str, int]) -> dict[str, Any]:
+    """100, every entry, and what they add up to: the score, or the page would not be written."""
+    mine = [e for e in talk.entries if (e["agent"], e["scorecard"]) == (score["agent"], score["scorecard"])]
+    left = Decimal(100) + sum((e["points"] for e in mine), Decimal(0))
+    if score["qa"] is not None and left != score["qa"]:
+        raise ValueError(f"{score['conversation_id']}: 100 + Σ entries = {left}, score = {score['qa']}")
+    seqs = {f["finding_id"]: f["seq"] for f in talk.findings}
+    items = {i["item"]: w.title(i) for i in facts.scorecard}
+    entries = []
+    for e in mine:
+        rule = facts.rules.get(e["rule_id"])
+        entries.append(e | {
+            "said": w.title(rule) if rule else w.one("cause", e["cause"]), "why": w.one("cause", e["cause"]),
+            "item_title": items.get(e["item"], ""), "number": numbers.get(e["finding_id"]), "seq": seqs.get(e["finding_id"]),
+            "is_redline": bool(rule and rule["severity"] == "redline"), "rewrite": rule["rewrite"] if rule else "",
+        })  # fmt: skip
+    name = next((m["name"] for m in talk.messages if m["agent"] == score["agent"] and m["name"]), score["agent"])
+    return {"score": score, "name": name or w.nobody, "entries": entries}
+
+
+def _notes(facts: Facts, w: Words, talk: Talk, numbers: dict[str, int]) -> list[dict[str, Any]]:
+    """Findings that cost nothing: they point at something, no more."""
+    charged = {e["finding_id"] for e in talk.entries}
+    return [f | {"number": numbers[f["finding_id"]], "title": w.title(facts.rules[f["rule_id"]])}
+            for f in talk.findings if f["finding_id"] not in charged]  # fmt: skip
+
+
+def _wait(facts: Facts, w: Words, turn: Row) -> dict[str, Any]:
+    return turn | {"why": w.reason(facts.reasons, turn["reason"])}
+
+
+def _mood(w: Words, moods: list[Row]) -> dict[str, Any] | None:
+    """The customer's mood from message to message; nothing under three of them."""
+    if len(moods) < LEAST_MOODS:
+        return None
+    first, last = moods[0]["mood"], moods[-1]["mood"]
+    return {"svg": sparks.mood([m["mood"] for m in moods]),
+            "said": w.mood_from_to.format(n=len(moods), a=f"{first:+.2f}", b=f"{last:+.2f}")}  # fmt: skip
