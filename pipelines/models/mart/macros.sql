@@ -11,10 +11,10 @@ SELECT shop, agent,
        scale * CASE kind WHEN 'total' THEN num WHEN 'mean' THEN mean WHEN 'rate' THEN num / den WHEN 'ratio' THEN num / nullif(den, 0)
                     WHEN 'p50' THEN list_aggregate(ordered, 'quantile_cont', 0.5)
                     ELSE list_aggregate(ordered, 'quantile_cont', 0.9) END AS value,
-       scale * CASE kind WHEN 'rate' THEN wilson_low(num, n) WHEN 'mean' THEN if(reach IS NULL, NULL, greatest(lowest, mean - reach))
+       scale * CASE kind WHEN 'rate' THEN wilson_low(num, n) WHEN 'mean' THEN CASE WHEN reach IS NOT NULL THEN greatest(lowest, mean - reach) END
                     WHEN 'p50' THEN ordered[greatest(1, floor(n * q - reach)::BIGINT)]
                     WHEN 'p90' THEN ordered[greatest(1, floor(n * q - reach)::BIGINT)] END AS low,
-       scale * CASE kind WHEN 'rate' THEN wilson_high(num, n) WHEN 'mean' THEN if(reach IS NULL, NULL, least(highest, mean + reach))
+       scale * CASE kind WHEN 'rate' THEN wilson_high(num, n) WHEN 'mean' THEN CASE WHEN reach IS NOT NULL THEN least(highest, mean + reach) END
                     WHEN 'p50' THEN ordered[least(n, ceil(n * q + reach)::BIGINT + 1)]
                     WHEN 'p90' THEN ordered[least(n, ceil(n * q + reach)::BIGINT + 1)] END AS high,
        n
