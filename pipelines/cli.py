@@ -31,6 +31,11 @@ Encoding = Annotated[Optional[str], typer.Option("--encoding", help="文件编�
 Kind = Annotated[Optional[str], typer.Option("--as", help="表的种类:messages、orders、ratings、agents")]  # noqa: UP045
 Shop = Annotated[Optional[str], typer.Option("--shop", help="店铺名,给没有写明店铺的文件")]  # noqa: UP045
 Channel = Annotated[Optional[str], typer.Option("--channel", help="渠道,给没有写明渠道的文件,如 taobao、jd、wechat")]  # noqa: UP045
+Suggest = Annotated[bool, typer.Option("--suggest", help="不读入:为认不出的表打印一份猜好的映射文件")]
+KeepRaw = Annotated[
+    bool,
+    typer.Option("--keep-raw", help="另存打码前的原文:只在仓库的 raw_texts 表里,不进发布的结果和页面;qc forget 一并删除。默认不存"),
+]
 DEFAULT_HOME = Path("qc-home")
 
 
@@ -38,7 +43,7 @@ DEFAULT_HOME = Path("qc-home")
 def nightly(
     inputs: Inputs, home: Home = DEFAULT_HOME, as_of: AsOf = None, profile: Profile = None, lang: Lang = "zh",
     mapping: Mapping = None, encoding: Encoding = None, kind: Kind = None, shop: Shop = None, channel: Channel = None,
-    json: Json = False,
+    keep_raw: KeepRaw = False, json: Json = False,
 ) -> None:  # fmt: skip
     """整晚的工作:读入、质检、发布、写成绩单。重复运行不会重复计数。"""
     from pipelines import nightly as job
@@ -55,6 +60,7 @@ def nightly(
         kind=kind,
         shop=shop,
         channel=channel,
+        keep_raw=keep_raw,
     )
     with terminal.working() as show:
         done = _guarded(lambda: job.night(inputs, request, progress=show.file, step=show.step, pages=pages.write))
@@ -65,19 +71,31 @@ def nightly(
 @app.command()
 def ingest(
     inputs: Inputs, home: Home = DEFAULT_HOME, mapping: Mapping = None, encoding: Encoding = None, kind: Kind = None,
-    shop: Shop = None, channel: Channel = None, json: Json = False,
+    shop: Shop = None, channel: Channel = None, suggest: Suggest = False, keep_raw: KeepRaw = False,
+    json: Json = False,
 ) -> None:  # fmt: skip
     """只读入文件,不算、不发布。"""
     from pipelines import nightly as job
     from pipelines import terminal
 
-    request = _request(home, mapping=mapping, encoding=encoding, kind=kind, shop=shop, channel=channel)
+    if suggest:
+        return _suggest(inputs, encoding, kind)
+    request = _request(home, mapping=mapping, encoding=encoding, kind=kind, shop=shop, channel=channel, keep_raw=keep_raw)
     with terminal.working() as show:
         files, passed = _guarded(lambda: job.read_in(inputs, request, show.file))
     terminal.files(files, passed, as_json=json)
     if files and all(o.problem for o in files):
         raise typer.Exit(1)
     raise typer.Exit(3 if any(o.n_quarantined for o in files) else 0)
+
+
+def _suggest(inputs: list[Path], encoding: str | None, kind: Any) -> None:
+    from pipelines import suggest
+
+    if missing := [p for p in inputs if not p.is_file()]:
+        _fail(f"--suggest 要的是文件,不是 {'、'.join(map(str, missing))}", 2)
+    for path in inputs:
+        typer.echo(_guarded(lambda p=path: suggest.mapping_for(p, encoding=encoding, kind=kind)), nl=False)
 
 
 @app.command()
@@ -124,6 +142,15 @@ def trend(metric: Annotated[str, typer.Argument(help="指标编号,见 qc metric
 
 
 @app.command()
+def crosscheck(agent: Annotated[Optional[str], typer.Option("--agent", help="只看这位客服")] = None,  # noqa: UP045
+               home: Home = DEFAULT_HOME, json: Json = False) -> None:  # fmt: skip
+    """我们的数与别家绩效表(生意参谋、赤兔…)的数并排:差多少、在不在容差内、按哪个定义算最接近。"""
+    from pipelines import crosscheck as check
+
+    _guarded(lambda: check.show(home, agent, as_json=json))
+
+
+@app.command()
 def metrics(json: Json = False) -> None:
     """全部指标:编号、名称、公式。"""
     from pipelines import terminal
@@ -139,6 +166,29 @@ def rules_check(home: Home = DEFAULT_HOME, json: Json = False) -> None:
 
     if not _guarded(lambda: terminal.rules_check(home, as_json=json)):
         raise typer.Exit(1)
+
+
+@app.command()
+def senders(home: Home = DEFAULT_HOME, json: Json = False) -> None:
+    """谁在说话:每个店铺、渠道里各种发送方有多少、凭什么定的、三句例子。规则在 lexicons/sender_patterns.yaml。"""
+    from pipelines import audit
+
+    _guarded(lambda: audit.senders(home, as_json=json))
+
+
+@app.command()
+def forget(customer: Annotated[str, typer.Argument(help="客户号,店铺自己的写法;写 - 则从标准输入读,不留在命令历史里", show_default=False)],
+           home: Home = DEFAULT_HOME, lang: Lang = "zh", json: Json = False) -> None:  # fmt: skip
+    """按客户要求删除其全部记录:会话、订单、评价、缓存、隔离、出现过的报告;留一行不含身份的证明,以后再读旧文件也不会回来。"""
+    from pipelines import forget as job
+    from pipelines import terminal
+    from reports import pages
+
+    who = sys.stdin.readline().strip() if customer == "-" else customer
+    with terminal.working() as show:
+        done = _guarded(lambda: job.forget(who, _request(home, lang=lang), show.step, pages.write))
+    terminal.table(["哪里", "多少"], job.told(done), as_json=json, right=(1,))
+    typer.echo(f"已删除,证明编号 {done.erasure_id}" if done.erasure_id else "这位顾客早已删除,没有新的记录", err=True)
 
 
 @app.command()

@@ -14,6 +14,7 @@ from typer.main import get_command
 from pipelines import mart, settings, store
 from pipelines.mapping import load
 from pipelines.resources import data_dir
+from pipelines.sources import READERS, vendor
 from qc.intake import NATIVE, REQUIRED
 from qc.metrics import KPIS, REASONS
 
@@ -145,17 +146,22 @@ def mappings() -> str:
     files = sorted((data_dir() / "mappings").glob("*.yaml"))
     found = [load(p) for p in files]
     rows = [(f"`{m.id}`", m.title, m.kind, "、".join(m.match.columns) or f"首行匹配 `{m.match.line}`") for m in found]
+    rows += [(f"`{r.NAME}`", r.TITLE, r.KIND, "内容") for r in READERS]
     example = (data_dir() / "mappings" / "tmall_report.yaml").read_text(encoding="utf-8")
     native = [
         (kind, "、".join(f"`{c}`" for c in columns), "、".join(f"`{c}`" for c in sorted(REQUIRED[kind])))
-        for kind, columns in NATIVE.items()
+        for kind, columns in NATIVE.items() if kind != "vendor"
+    ]  # fmt: skip
+    sheets = [
+        (f"`{f['metric']}`", f["title"], f["unit"], "、".join(f["headers"]), f"`{f['ours']}`" if f.get("ours") else "–")
+        for f in vendor.lexicon()["figures"]
     ]
     return f"""# 映射 Mappings
 
 标准格式之外,认得这些导出:
 
 {_table(["编号", "名称", "种类", "怎么认"], rows)}
-别的表写一个映射文件,用 `--mapping 文件` 指明,或放进工作目录的 `mappings/` 让它自己认。例如:
+别的表写一个映射文件(`qc ingest --suggest 文件` 打印一份草稿),用 `--mapping 文件` 指明,或放进工作目录的 `mappings/` 让它自己认。例如:
 
 ```yaml
 {example}```
@@ -163,7 +169,17 @@ def mappings() -> str:
 {_table(["键", "含义"], MAPPING_KEYS)}
 目标列(标准列):
 
-{_table(["种类", "列", "必须有"], native)}"""
+{_table(["种类", "列", "必须有"], native)}
+一个订单占几行的(商品行、付款行),每行给一个 `line`:整单的数写在 `paid`、`items`,这一行自己付的写在 `line_paid`;没有整单的数时,各行相加。
+写着收件人姓名、地址、电话的列(`data/lexicons/private_columns.yaml`)只要映射没有用到就不存。
+
+## 别家的绩效表
+
+生意参谋、赤兔等的绩效表(CSV、Excel)认得下面的表头,另存进 `vendor_figures`,不与我们算的数相混;`qc crosscheck` 把两边并排。
+日期在「日期」列里,没有就看文件名(`客服绩效_20260901-20260930.xlsx`);汇总、平均、同行同层等尾部行记名目、不属于任何客服。
+比率写成 62.5%、62.5 或 0.625 都行:表头带 % 或这一列有大于 1 的数,就按百分数读。
+
+{_table(["编号", "名称", "单位", "表头(全角半角、空格不论)", "我们的指标"], sheets)}"""
 
 
 MAPPING_KEYS = [
@@ -174,9 +190,20 @@ MAPPING_KEYS = [
     ("`format.header: false` + `format.columns`", "没有表头时,各列的名字"),
     ("`format.quoted: false`", "引号只是普通字符"),
     ("`format.encoding`", "编码;不写则自动判断"),
+    ("`format.time_formats`", '时间怎么写(strptime),先于常见写法去试,如 `["%m/%d/%Y %I:%M %p"]`'),
+    ("`format.written_in`", "没有写明时区的时间是哪个时区的,如 `UTC`;不写则是店铺当地时间"),
+    ("`time_zone`", "店铺的时区,默认 `Asia/Shanghai`:带时区的时间和 Unix 时间(秒、毫秒)换算成它"),
+    ("`money: fen`", "`paid`、`refunded` 的单位是分;默认是元"),
     ("`columns.目标列: 来源列`", "一列对一列"),
     ("`columns.目标列: {column, values}`", '把值翻译过来,如 `{"0": customer, "1": agent}`'),
-    ("`columns.目标列: {column, plus}`", "几列金额相加,如净额加退款"),
+    ("`columns.目标列: {column, values, default}`", '翻译表里没有的值一律当作 `default`;`""` 表示没有说明'),
+    ("`columns.目标列: {column, plus, minus}`", "几列金额相加减,如净额加退款"),
+    (
+        "`columns.目标列: {column, when, unless, otherwise}`",
+        "只在别的列匹配(不匹配)这些正则的行里算数,否则用 `otherwise` 那一列,没有则为空",
+    ),
+    ("`columns.目标列: {column, prefix}`", "在值前面加字,如两个文件的行号会撞"),
+    ("`columns.目标列: [甲, 乙]`", "几种写法,用文件里有的第一种"),
     ("`constants`", "来源没有的列,填固定值"),
     ("`absent`", "来源确实没有的必需列;相关的数字会空着并写明原因"),
     ("`platform_rows`", "客户行里其实是平台代发的文字:`text` 是整句的正则,`sender_kind` 改成什么,`reason` 为什么"),

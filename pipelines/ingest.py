@@ -17,24 +17,28 @@ from typing import NamedTuple
 import duckdb
 import polars as pl
 
+from pipelines import erasures, sources
 from pipelines import mapping as mappings
-from pipelines import sources
 from pipelines.mapping import Mapping
 from pipelines.sources import Part, Source, Wishes
 from pipelines.sources.lines import UnreadableFile
 from pipelines.store import transaction
-from qc import intake, privacy
+from qc import damage, intake, privacy
 
-READER = 1  # raised when the same bytes would be read into other rows; known sources are then read again
-ENDINGS = {".csv", ".tsv", ".txt", ".jsonl", ".ndjson", ".parquet"}
-HAS_KEY = {"messages": "message_id IS NOT NULL", "orders": "true", "ratings": "true", "agents": "true"}
+READER = 2  # raised when the same bytes would be read into other rows; known sources are then read again
+ENDINGS = {".csv", ".tsv", ".txt", ".jsonl", ".ndjson", ".parquet", ".xlsx", ".xls", ".zip"}
+HAS_KEY = {"messages": "message_id IS NOT NULL", "orders": "true", "ratings": "true", "agents": "true", "vendor": "true"}
 # What makes a row the same row. Rows without ids of their own are their content, and the how-manieth of it in the file.
 KEYS = {
     "messages": ["shop", "channel", "conversation_id", "customer", "message_id"],
-    "orders": ["shop", "channel", "order_id"],
-    "ratings": ["shop", "conversation_id", "customer", "agent", "invited_at", "rated_at"],
+    "orders": ["shop", "channel", "order_id", "line"],
+    "ratings": ["shop", "conversation_id", "customer", "agent", "invited_at", "rated_at", "order_id"],
     "agents": ["shop", "agent", "from"],
+    "vendor": ["vendor", "shop", "agent", "label", "day_from", "day_to"],
 }
+# Columns that came later: where they are empty, a row is still the row it was.
+DERIVED = ("is_damaged",)  # follows from the other columns, so it makes no row another row
+LATER = {"orders": ("line", "line_paid_fen"), "ratings": ("order_id",)}
 
 
 Progress = Callable[[str, int, int], None]  # name of the part, rows so far, its size in bytes
@@ -46,6 +50,7 @@ class Options(NamedTuple):
     known: Sequence[Mapping]
     key: bytes
     wishes: Wishes = Wishes()
+    keep_raw: bool = False  # keep what masking changed, in raw_texts
 
 
 class Outcome(NamedTuple):
@@ -60,6 +65,7 @@ class Outcome(NamedTuple):
     n_quarantined: int
     is_known: bool
     problem: str | None = None
+    n_damaged: int = 0  # stored texts that were decoded wrongly before they came here
 
 
 def files_in(inputs: Iterable[Path]) -> tuple[list[Path], list[Path]]:
@@ -100,8 +106,8 @@ def ingest(
 def _parts(file: Path, folder: Path) -> list[Part]:
     try:
         return sources.parts(file, folder)
-    except UnreadableFile:
-        return [Part(file.name, file, sources.digest(file)[:16])]  # said of the file as a whole when it is read
+    except UnreadableFile as e:
+        return [Part(file.name, file, sources.digest(file)[:16], problem=str(e))]
 
 
 def _again(first: Outcome, part: Part) -> Outcome:
@@ -122,7 +128,10 @@ def _ingest_part(con: duckdb.DuckDBPyConnection, part: Part, options: Options, p
         kind, n_rows, bad = row
         return Outcome(part.name, part.source_id, kind, n_rows, 0, n_rows - bad, bad, True)
     _forget(con, part.source_id)
-    return _load(con, source, reader, options.key, progress)
+    try:
+        return _load(con, source, reader, options, progress)
+    except UnreadableFile as e:  # what only the lines tell: no shop, nobody who is known to be the shop's
+        return _unreadable(con, part, str(e))
 
 
 def _reader(source: Source) -> str:
@@ -132,52 +141,73 @@ def _reader(source: Source) -> str:
 
 def _forget(con: duckdb.DuckDBPyConnection, source_id: str) -> None:
     """Take back what an earlier reading of the same bytes (another mapping, an older reader) stored."""
-    for table in ("sources", "quarantine", *(f"fact_{kind}" for kind in KEYS)):
+    for table in ("sources", "quarantine", "raw_texts", *(f"fact_{kind}" for kind in KEYS)):
         con.execute(f"DELETE FROM {table} WHERE source_id = ?", [source_id])
 
 
 def _unreadable(con: duckdb.DuckDBPyConnection, part: Part, problem: str) -> Outcome:
     _forget(con, part.source_id)
+    kept = problem.partition("\n")[0]  # what follows is for the person at the screen and may name customers
     con.execute(
         "INSERT INTO sources VALUES (?, ?, NULL, NULL, NULL, NULL, NULL, ?, 1, 0, 0, 1, NULL, NULL, ?)",
-        [part.source_id, part.name, part.path.stat().st_size, problem],
+        [part.source_id, part.name, part.path.stat().st_size, kept],
     )
-    con.execute("INSERT INTO quarantine VALUES (?, ?, 0, 'file', ?, NULL)", [part.source_id, part.name, problem])
+    con.execute("INSERT INTO quarantine VALUES (?, ?, 0, 'file', ?, NULL)", [part.source_id, part.name, kept])
     return Outcome(part.name, part.source_id, "", 1, 0, 0, 1, False, problem)
 
 
-def _load(con: duckdb.DuckDBPyConnection, source: Source, reader: str, key: bytes, progress: Progress) -> Outcome:
-    kind, (name, path, source_id, _) = source.mapping.kind, source.part
+def _load(con: duckdb.DuckDBPyConnection, source: Source, reader: str, options: Options, progress: Progress) -> Outcome:
+    kind, (name, path, source_id, *_) = source.mapping.kind, source.part
     con.execute(f"CREATE OR REPLACE TEMP TABLE stage AS SELECT * FROM fact_{kind} LIMIT 0")
-    keys = _keys(con, kind)
+    con.execute("CREATE OR REPLACE TEMP TABLE unmasked AS SELECT * FROM raw_texts LIMIT 0")
+    keys, key, erased = _keys(con, kind), options.key, erasures.known(con)
     optional, n_rows, bad_rows, size = frozenset(source.mapping.absent), 0, 0, path.stat().st_size
     for chunk in sources.read(source):
         good, bad = intake.check(kind, chunk.fields, optional=optional)
-        bad = _masked_rejects(bad, chunk, key)
+        good, bad = erasures.withhold(good, _masked_rejects(bad, chunk, key), erased, key)
         n_rows += len(good) + len(bad)
         bad_rows += len(bad)
         stage = _masked(good, key).rename({"_line": "source_row"}).with_columns(source_id=pl.lit(source_id))
         con.register("stage_", stage)
         con.execute(f"INSERT INTO stage BY NAME SELECT *, {keys} FROM stage_")
+        if options.keep_raw and kind == "messages":
+            _keep_raw(con, good, stage)
         con.register("bad_", bad.with_columns(source_id=pl.lit(source_id), file=pl.lit(name)))
         con.execute("INSERT INTO quarantine BY NAME SELECT * FROM bad_")
         progress(name, n_rows, size)
     stored = _store(con, kind)
     span = con.execute(f"SELECT {_span(kind)} FROM stage").fetchone() or (None, None)
     con.execute("DROP TABLE stage")
+    con.execute("INSERT INTO raw_texts SELECT u.* FROM unmasked u SEMI JOIN fact_messages f USING (source_id, source_row)")
     duplicate = n_rows - bad_rows - stored
     con.execute(
         "INSERT INTO sources VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)",
         [source_id, name, kind, source.format, source.encoding, source.mapping.id, reader, size, n_rows, stored,
          duplicate, bad_rows, *span],
     )  # fmt: skip
-    return Outcome(name, source_id, kind, n_rows, stored, duplicate, bad_rows, False)
+    return Outcome(name, source_id, kind, n_rows, stored, duplicate, bad_rows, False, None, _damaged(con, kind, source_id))
+
+
+def _damaged(con: duckdb.DuckDBPyConnection, kind: str, source_id: str) -> int:
+    if kind != "messages":
+        return 0
+    row = con.execute("SELECT count(*) FROM fact_messages WHERE is_damaged AND source_id = ?", [source_id]).fetchone()
+    return int((row or (0,))[0])
+
+
+def _keep_raw(con: duckdb.DuckDBPyConnection, good: pl.DataFrame, stage: pl.DataFrame) -> None:
+    """What masking changed, as it was written: beside the facts, for whoever may see it, and for nobody else."""
+    both = stage.select("source_id", "source_row", masked="text").with_columns(good["text"])
+    con.register("unmasked_", both.filter(pl.col("text") != pl.col("masked")).select("source_id", "source_row", "text"))
+    con.execute("INSERT INTO unmasked SELECT * FROM unmasked_")
 
 
 def _masked(good: pl.DataFrame, key: bytes) -> pl.DataFrame:
     """Typed rows with personal numbers masked and the customer's id replaced by its pseudonym."""
     masked = [c for c in ("text", "extra", "name") if c in good.columns]
     frame = good.with_columns([privacy.mask(good[c]).alias(c) for c in masked])
+    if "text" in good.columns:
+        frame = frame.with_columns(damage.is_damaged(good["text"]).alias("is_damaged"))
     if "customer" not in good.columns:
         return frame
     return frame.with_columns(privacy.pseudonym(frame["customer"], key).alias("customer"))
@@ -205,8 +235,7 @@ def _span(kind: str) -> str:
         "messages": ["sent_at"],
         "orders": ["created_at", "paid_at", "refund_applied_at", "refund_finished_at"],
         "ratings": ["invited_at", "rated_at"],
-        "agents": [],
-    }[kind]
+    }.get(kind)
     if not times:
         return "NULL::TIMESTAMP, NULL::TIMESTAMP"
     return f"min(least({', '.join(times)})), max(greatest({', '.join(times)}))"
@@ -217,8 +246,10 @@ def _keys(con: duckdb.DuckDBPyConnection, kind: str) -> str:
 
     128 bits, half the size of their text, and an anti-join on them needs no index.
     """
-    content = _digest_of([r[0] for r in con.execute(f"DESCRIBE fact_{kind}").fetchall()][4:])
-    identity = f"CASE WHEN {HAS_KEY[kind]} THEN {_digest_of(KEYS[kind])} ELSE {content} END"
+    later = LATER.get(kind, ())
+    columns = [r[0] for r in con.execute(f"DESCRIBE fact_{kind}").fetchall()][4:]
+    content = _digest_of([c for c in columns if c not in DERIVED], later)
+    identity = f"CASE WHEN {HAS_KEY[kind]} THEN {_digest_of(KEYS[kind], later)} ELSE {content} END"
     return f"{content}::UUID AS content_key, ({identity})::UUID AS row_key"
 
 
@@ -242,6 +273,7 @@ _REPEATED = """
     WHERE nth = 1 OR NOT ({has_key})"""
 
 
-def _digest_of(columns: Sequence[str]) -> str:
-    parts = ", ".join(f'coalesce("{c}"::VARCHAR, chr(1))' for c in columns)
-    return f"md5(concat_ws(chr(31), {parts}))"
+def _digest_of(columns: Sequence[str], later: Sequence[str] = ()) -> str:
+    parts = [f'coalesce("{c}"::VARCHAR, chr(1))' for c in columns if c not in later]
+    parts += [f"'{c}=' || \"{c}\"" for c in later if c in columns]  # NULL, hence left out, where there is none
+    return f"md5(concat_ws(chr(31), {', '.join(parts)}))"

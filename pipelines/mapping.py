@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import polars as pl
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from pipelines import units
+from pipelines.private_columns import is_private, plain
 from qc.intake import NATIVE, REQUIRED, Kind
 
 HIDDEN = ("_line", "_raw")
@@ -32,6 +35,13 @@ class Format(Strict):
     quoted: bool = True
     encoding: str | None = None
     columns: list[str] = []  # names of the columns when there is no header line
+    time_formats: list[str] = []  # how times are written (strptime), before the usual forms are tried
+    written_in: str | None = None  # the zone (IANA) of times that name none; else they are the shop's local time
+
+    @field_validator("written_in")
+    @classmethod
+    def _zone(cls, name: str | None) -> str | None:
+        return _known_zone(name)
 
 
 class Column(Strict):
@@ -39,7 +49,16 @@ class Column(Strict):
 
     column: str
     values: dict[str, str] = {}
+    default: str | None = None  # for what is not in `values`; "" means that it says nothing
     plus: list[str] = []  # amounts to add, e.g. the refund where the paid amount is already net of it
+    minus: list[str] = []  # amounts to subtract
+    prefix: str = ""  # put before the value, where two files number their rows alike
+    when: dict[str, str] = {}  # column -> pattern: the value counts only in rows where each of them is found
+    unless: dict[str, str] = {}  # column -> pattern: nor does it count in rows where one of these is
+    otherwise: str | None = None  # the column that counts in its stead
+
+
+Origin = Annotated[str | Column, Field(union_mode="smart")]
 
 
 class Rule(Strict):
@@ -65,18 +84,33 @@ class Mapping(Strict):
     kind: Kind
     match: Match = Match()
     format: Format = Format()
+    time_zone: str = units.SHOP_ZONE  # the shop's: times that name their zone, and Unix times, become local ones
+    money: Literal["yuan", "fen"] = "yuan"
     source: str | None = None  # a reader of pipelines.sources by its NAME, where the content does not tell
-    columns: dict[str, Annotated[str | Column, Field(union_mode="smart")]] = {}
+    columns: dict[str, Origin | list[Origin]] = {}  # of a list the first whose columns the file has
     constants: dict[str, str] = {}  # for columns that the file does not have, or leaves empty
     senders: dict[str, str] = {}  # speaker's name -> sender_kind, for exports that only name the speakers
-    absent: list[Literal["sent_at", "customer", "shop"]] = []  # required columns that this export cannot give
+    absent: list[
+        Literal["sent_at", "customer", "shop", "created_at", "paid"]
+    ] = []  # required columns that this export cannot give
     platform_rows: list[Rule] = []
+
+    @field_validator("time_zone")
+    @classmethod
+    def _zone(cls, name: str) -> str | None:
+        return _known_zone(name)
 
     def fits(self, names: list[str], line: str) -> bool:
         """Whether a file with this header and first line is of this export."""
         if self.match.line:
             return re.search(self.match.line, line) is not None
         return bool(self.match.columns) and set(self.match.columns) <= set(names)
+
+
+def _known_zone(name: str | None) -> str | None:
+    if name is not None and not units.is_zone(name):
+        raise ValueError(f"没有叫「{name}」的时区(例:Asia/Shanghai、UTC、America/New_York)")
+    return name
 
 
 def load(path: Path) -> Mapping:
@@ -111,7 +145,7 @@ def kind_of(names: list[str]) -> Kind | None:
 def apply(fields: pl.DataFrame, mapping: Mapping) -> pl.DataFrame:
     """Fields of the file -> native columns as text, plus _line, _raw and `extra` (unused columns as JSON)."""
     sources = mapping.columns or native(mapping.kind).columns
-    given = {name: column for name, column in sources.items() if _given(column, fields.columns)}
+    given = {name: c for name, o in sources.items() if (c := _chosen(o, fields.columns)) is not None}
     made = [
         _source(given[name], fields.columns).fill_null(mapping.constants[name]).alias(name)
         if name in mapping.constants
@@ -121,10 +155,14 @@ def apply(fields: pl.DataFrame, mapping: Mapping) -> pl.DataFrame:
     constants = [pl.lit(value).alias(name) for name, value in mapping.constants.items() if name not in given]
     have = given.keys() | mapping.constants.keys()
     missing = [pl.lit(None, dtype=pl.String).alias(name) for name in NATIVE[mapping.kind] if name not in have]
-    used = {n for c in given.values() for n in _names(c)} | set(HIDDEN)
-    spare = [name for name in fields.columns if name not in used]
+    # A speaker's name has said all it has to say when it became customer or agent: a customer's is kept nowhere else.
+    used = {n for c in given.values() for n in _names(c)} | {*HIDDEN, "speaker"}
+    used |= {n for c in _options(sources.get("customer", [])) for n in _names(c)}  # nor are other names of the same one
+    spare = [name for name in fields.columns if name not in used and not is_private(name)]
+    fields = _without_private(fields, used)
     extra = pl.struct(spare).struct.json_encode() if spare else pl.lit(None, dtype=pl.String)
     native_rows = fields.select(*HIDDEN, *made, *constants, *missing, extra=extra)
+    native_rows = units.settle(native_rows, mapping)
     return _platform_rows(_speakers(native_rows, fields, mapping), mapping)
 
 
@@ -146,31 +184,85 @@ def missing_columns(names: list[str], mapping: Mapping) -> list[str]:
     columns = mapping.columns or native(mapping.kind).columns
     for name in REQUIRED[mapping.kind] - set(mapping.constants) - set(mapping.absent):
         source = columns.get(name)
-        if source is None or not set(_names(source)) <= set(names):
-            lacks.append(name if source is None else "+".join(_names(source)))
+        if source is None or _chosen(source, names) is None:
+            lacks.append(name if source is None else "|".join("+".join(_names(o)) for o in _options(source)))
     return sorted(lacks)
 
 
-def _names(column: str | Column) -> list[str]:
-    return [column] if isinstance(column, str) else [column.column, *column.plus]
+def words(known: Iterable[Mapping]) -> set[str]:
+    """Every column name that these mappings know."""
+    return {
+        n
+        for m in known
+        for n in (*m.match.columns, *(n for o in m.columns.values() for c in _options(o) for n in _names(c)))
+    }
 
 
-def _given(column: str | Column, names: list[str]) -> bool:
-    return set(_names(column)) <= set(names)
+def spelt(names: Iterable[str], known: Sequence[Mapping]) -> list[str]:
+    """Column names as the mappings spell them: 「客单价（元)」 and 「客单价(元)」 are one, whatever the brackets' width."""
+    known_words = words(known)
+    spelling = {plain(word): word for word in sorted(known_words)}
+    return [n if n in known_words else spelling.get(plain(n), n) for n in names]
 
 
-def _source(column: str | Column, names: list[str]) -> pl.Expr:
+def _without_private(fields: pl.DataFrame, used: set[str]) -> pl.DataFrame:
+    """A row that is rejected is kept as it stood, less the columns that nobody may keep."""
+    kept = [n for n in fields.columns if n not in HIDDEN and (n in used or not is_private(n))]
+    if len(kept) + len(HIDDEN) >= len(fields.columns):
+        return fields
+    return fields.with_columns(_raw=pl.concat_str([pl.col(n).fill_null("") for n in kept], separator=","))
+
+
+def _options(origin: Origin | list[Origin]) -> list[Origin]:
+    return origin if isinstance(origin, list) else [origin]
+
+
+def _chosen(origin: Origin | list[Origin], names: Sequence[str]) -> Origin | None:
+    """The first way to this native column that the file has every column for."""
+    return next((o for o in _options(origin) if set(_names(o)) <= set(names)), None)
+
+
+def _names(column: Origin) -> list[str]:
+    if isinstance(column, str):
+        return [column]
+    others = [*column.plus, *column.minus, *column.when, *column.unless]
+    return [column.column, *others, *([column.otherwise] if column.otherwise else [])]
+
+
+def _source(column: Origin, names: list[str]) -> pl.Expr:
     if isinstance(column, str):
         return pl.col(column)
     value = pl.col(column.column)
-    if column.plus:
-        amounts = [
-            pl.col(n).str.strip_chars().str.replace(r"^$", "0").cast(pl.Float64, strict=False) for n in _names(column)
-        ]
-        return pl.when(value.str.strip_chars() == "").then(None).otherwise(
-            pl.sum_horizontal(amounts, ignore_nulls=False).round(4).cast(pl.String)
-        )  # fmt: skip
-    return value.str.strip_chars().replace(column.values) if column.values else value
+    if column.plus or column.minus:
+        value = pl.when(value.str.strip_chars() == "").then(None).otherwise(_total(column))
+    if column.values:
+        value = _translated(value.str.strip_chars(), column)
+    if column.prefix:
+        value = pl.lit(column.prefix) + value
+    counts = [pl.col(n).str.contains(p).fill_null(False) for n, p in column.when.items()]
+    counts += [~pl.col(n).str.contains(p).fill_null(False) for n, p in column.unless.items()]
+    if not counts:
+        return value
+    return (
+        pl.when(pl.all_horizontal(counts)).then(value).otherwise(pl.col(column.otherwise) if column.otherwise else None)
+    )
+
+
+def _translated(value: pl.Expr, column: Column) -> pl.Expr:
+    if column.default is None:
+        return value.replace(column.values)
+    told = value.replace_strict(column.values, default=pl.lit(column.default), return_dtype=pl.String)
+    return pl.when(value.fill_null("") != "").then(told)
+
+
+def _total(column: Column) -> pl.Expr:
+    amounts = [_amount(n) for n in (column.column, *column.plus)] + [-_amount(n) for n in column.minus]
+    return pl.sum_horizontal(amounts, ignore_nulls=False).round(4).cast(pl.String)
+
+
+def _amount(name: str) -> pl.Expr:
+    plain = pl.col(name).str.replace_all(r"[¥￥,，\s元]", "").str.replace(r"^(?:|-|--|null|NULL|无.*|没有.*)$", "0")
+    return plain.cast(pl.Float64, strict=False)
 
 
 def _platform_rows(native: pl.DataFrame, mapping: Mapping) -> pl.DataFrame:

@@ -13,7 +13,7 @@ from ruamel.yaml import YAML
 
 from pipelines import store
 from pipelines.store import MODELS
-from qc import attribution, detectors, dialogue, frames, ledger
+from qc import attribution, damage, detectors, dialogue, frames, ledger, senders
 from qc.dialogue import Profile
 from qc.metrics import KPIS, REASONS
 from qc.rulebook import Pack, Scorecard
@@ -21,7 +21,7 @@ from qc.rulebook import Pack, Scorecard
 # In the order they build on each other; each is models/<name>.sql.
 TABLES = (
     "messages", "turns", "conversations", "findings", "moments", "entries", "scores", "orders", "attributions", "agents",
-    "ratings", "receptions", "inquiries", "inquiry_agents",
+    "ratings", "receptions", "inquiries", "inquiry_agents", "vendor_figures",
 )  # fmt: skip
 ON_TOP = (
     "observations",
@@ -49,6 +49,7 @@ class Book(NamedTuple):
     scorecard: Scorecard
     profile: Profile
     pleasantries: Sequence[str]
+    senders: Sequence[senders.Pattern] = ()
 
 
 Score = Callable[[pl.Series], pl.DataFrame]
@@ -61,13 +62,17 @@ def build(con: duckdb.DuckDBPyConnection, book: Book, as_of: datetime | None, sc
     con.execute(f"CREATE OR REPLACE TEMP MACRO as_of() AS {literal}")
     con.execute("CREATE OR REPLACE TEMP TABLE as_of_ AS SELECT as_of() AS as_of")
     step("会话与轮次")
-    messages = dialogue.arrange(_model(con, "current_messages"), book.profile)
+    spoken = senders.refine(_model(con, "current_messages"), book.senders)
+    messages = dialogue.arrange(spoken, book.profile).join(
+        spoken.select("source_id", "source_row", "sender_ground", "is_damaged"),
+        on=["source_id", "source_row"], how="left", maintain_order="left",
+    )  # fmt: skip
     turns = dialogue.turns(messages, book.profile, as_of=as_of, pleasantries=book.pleasantries)
     step("检查用语")
-    found = detectors.inspect(messages, turns, book.packs)
+    found = damage.without_unread(detectors.inspect(messages, turns, book.packs), messages)
     scored = ledger.score(found.findings, found.moments, messages, book.packs, book.scorecard)
     step("客户情绪")
-    said = messages.filter((pl.col("sender_kind") == "customer") & (pl.col("content_kind") == "text"))
+    said = messages.filter((pl.col("sender_kind") == "customer") & (pl.col("content_kind") == "text") & ~pl.col("is_damaged"))
     sentiment = score(said["text"].unique())
     step("订单归属")
     orders = frames.of(frames.Order, _model(con, "current_orders"))

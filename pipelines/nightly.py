@@ -34,6 +34,7 @@ class Request(NamedTuple):
     lang: str = "zh"
     shop: str | None = None  # for files that do not say
     channel: str | None = None
+    keep_raw: bool = False  # also keep what masking changed, in the warehouse's raw_texts
 
 
 class Night(NamedTuple):
@@ -74,6 +75,7 @@ def read_in(inputs: Sequence[Path], request: Request, progress: Progress) -> tup
         settings.known_mappings(request.home, chosen),
         settings.customer_key(request.home),
         sources.Wishes(forced, request.encoding, request.kind, constants),
+        request.keep_raw,
     )
     with store.warehouse(request.home) as con:
         return ingest.ingest(con, files, options, progress), passed
@@ -104,6 +106,16 @@ def night(
         entry = write_pages(home, request.lang, pages)
     code = 3 if any(o.n_quarantined for o in files) else 0
     return Night(files, passed, is_new, entry if entry.exists() else None, code)
+
+
+def rebuild(request: Request, step: mart.Step) -> bool:
+    """The mart from the facts as they are now, seen from where the last published night stood; whether it is a new one."""
+    home, chosen = request.home, settings.load(request.home)
+    with store.warehouse(home) as con:
+        last = con.execute("SELECT as_of, profile FROM runs WHERE outcome = 'published' ORDER BY run_id DESC LIMIT 1").fetchone()
+        as_of, profile = last or (None, chosen.profile)
+        book = settings.book(home, chosen.model_copy(update={"profile": profile}))
+        return _rebuild(con, home, book, request._replace(as_of=as_of), chosen, [], step)[0]
 
 
 def write_pages(home: Path, lang: str, pages: Pages) -> Path:
@@ -159,10 +171,11 @@ def _newest(con: duckdb.DuckDBPyConnection) -> datetime | None:
 def _fingerprint(con: duckdb.DuckDBPyConnection, book: Book, as_of: datetime | None, model: str, lang: str) -> str:
     """Everything that decides what the mart holds and the pages show."""
     facts = con.execute("SELECT source_id, reader, n_stored FROM sources ORDER BY source_id").fetchall()
-    reviews = con.execute("SELECT count(*), max(reviewed_at)::VARCHAR FROM reviews").fetchone()
+    reviews = con.execute("SELECT count(*), max(reviewed_at)::VARCHAR, (SELECT count(*) FROM erasures) FROM reviews").fetchone()
     what = [
         facts, reviews, rulebook.pack_hash(book.packs), book.scorecard.model_dump(mode="json"),
-        book.profile.model_dump(mode="json"), list(book.pleasantries), str(as_of), model, lang, product_version(),
+        book.profile.model_dump(mode="json"), list(book.pleasantries),
+        [p.model_dump() for p in book.senders], str(as_of), model, lang, product_version(),
     ]  # fmt: skip
     return hashlib.sha256(json.dumps(what, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
@@ -181,10 +194,8 @@ def _begin(
         [run_id, _clock(), as_of, book.profile.id, book.scorecard.scorecard, rulebook.pack_hash(book.packs), model,
          fingerprint, product_version()],
     )  # fmt: skip
-    con.executemany(
-        "INSERT INTO run_files VALUES (?, ?, ?, ?, ?, ?, ?)",
-        [[run_id, o.source_id, o.file, o.n_rows, o.n_stored, o.n_duplicate, o.n_quarantined] for o in files],
-    )
+    for row in ([run_id, o.source_id, o.file, o.n_rows, o.n_stored, o.n_duplicate, o.n_quarantined] for o in files):
+        con.execute("INSERT INTO run_files VALUES (?, ?, ?, ?, ?, ?, ?)", row)
     return run_id
 
 

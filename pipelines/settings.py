@@ -15,6 +15,7 @@ from pipelines import rules
 from pipelines.mart import Book
 from pipelines.resources import data_dir
 from qc.dialogue import Profile
+from qc.senders import Pattern
 
 KEY_FILE = "customer.key"
 
@@ -57,8 +58,19 @@ def book(home: Path, settings: Settings) -> Book:
     packs = rules.load(data_dir() / "rules", *(_folder(home, f) for f in settings.rules))
     card = rules.load_scorecard(_named(home, "scorecards", settings.scorecard), packs)
     return Book(
-        packs, card, profile(home, settings.profile), rules.load_words(data_dir() / "lexicons" / "pleasantries.yaml")
-    )
+        packs, card, profile(home, settings.profile), rules.load_words(data_dir() / "lexicons" / "pleasantries.yaml"),
+        sender_patterns(home),
+    )  # fmt: skip
+
+
+def sender_patterns(home: Path) -> tuple[Pattern, ...]:
+    """How bots, automatic replies and notices are told from people: the workspace's own `lexicons/`, else the product's."""
+    path = _named(home, "lexicons", "sender_patterns")
+    try:
+        listed = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))["patterns"]
+        return tuple(Pattern.model_validate(p) for p in listed)
+    except (ValidationError, KeyError, TypeError) as e:
+        raise SettingsError(f"{path}: {e}") from e
 
 
 def profile(home: Path, name: str) -> Profile:

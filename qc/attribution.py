@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from qc import frames
+from qc import frames, identity
 
 LOOK_BACK_H = 72
 RULE = "last_before_order_72h"
@@ -35,13 +35,15 @@ def parents(orders: pl.DataFrame) -> pl.DataFrame:
 def attribute(orders: pl.DataFrame, messages: pl.DataFrame, *, look_back_h: float = LOOK_BACK_H) -> pl.DataFrame:
     """orders(frames.Order), messages(frames.Message) -> frames.Attribution.
 
-    Candidates are agents with an effective message to the buyer in [created − look_back, created); the latest is
+    The buyer is who `identity.meet` says. Candidates are agents with an effective message to them in [created − look_back, created); the latest is
     `consulted`. If there is none, the latest with one in [created, paid] is `reminded`. If there is none: `silent`. Every
     other candidate gets an `assist` row without money. Raises LedgerError when the rows do not add up.
     """
     paid = parents(orders)
-    talks = _last_words(paid, messages, look_back_h)
+    met = identity.meet(paid, messages)
+    talks = _last_words(paid.drop("customer").join(met.rename({"met": "customer"}), on=["shop", "order_id"]), messages, look_back_h)
     lines = paid.join(talks, on=["shop", "order_id"], how="left", maintain_order="left")
+    lines = lines.join(met.drop("met"), on=["shop", "order_id"], how="left", maintain_order="left")
     silent = pl.col("class").is_null()
     ledger = lines.with_columns(
         pl.col("class").fill_null("silent"),

@@ -122,6 +122,7 @@ Attribution: Noun = {
     "evidence_conversation_id": pl.String,
     "evidence_seq": pl.Int32,
     "seconds_before": pl.Float64,  # between the evidence and the order (consulted, assist) or the payment (reminded)
+    "identity_tier": pl.String,  # how the buyer was found in the chats: customer_id, order_number; NULL: not at all
 }
 
 Rating: Noun = {

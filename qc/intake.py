@@ -11,9 +11,10 @@ from typing import Literal, NamedTuple
 
 import polars as pl
 
-from qc.frames import CONTENT_KINDS, SENDER_KINDS, TIME
+from qc.frames import CONTENT_KINDS, SENDER_KINDS
+from qc.values import parse_fen, parse_time
 
-Kind = Literal["messages", "orders", "ratings", "agents"]
+Kind = Literal["messages", "orders", "ratings", "agents", "vendor"]
 
 NATIVE: dict[Kind, tuple[str, ...]] = {
     "messages": (
@@ -22,28 +23,34 @@ NATIVE: dict[Kind, tuple[str, ...]] = {
     ),
     "orders": (
         "order_id", "parent_order_id", "shop", "channel", "customer", "created_at", "paid_at", "paid", "paid_fen",
-        "refunded", "refund_applied_at", "refund_finished_at", "items", "status",
+        "refunded", "refund_applied_at", "refund_finished_at", "items", "status", "line", "line_paid",
     ),
-    "ratings": ("shop", "conversation_id", "customer", "agent", "invited_at", "rated_at", "stars"),
+    "ratings": ("shop", "conversation_id", "customer", "agent", "invited_at", "rated_at", "stars", "order_id"),
     "agents": ("shop", "agent", "name", "team", "from", "to"),
+    "vendor": ("vendor", "shop", "agent", "label", "day_from", "day_to", "figures"),
 }  # fmt: skip
 REQUIRED: dict[Kind, set[str]] = {
     "messages": {"shop", "channel", "sent_at", "sender_kind", "customer", "text"},
     "orders": {"order_id", "shop", "created_at"},
     "ratings": {"shop", "stars"},
     "agents": {"shop", "agent"},
+    "vendor": {"vendor", "shop", "day_from", "day_to"},
 }
+# How exports write that there is no time, and how they keep a spreadsheet from rounding an id.
+NO_TIME = ("null", "NULL", "None", "-", "--", "0000-00-00 00:00:00", "0000-00-00", "0000/00/00 00:00:00")
+ID_GUARD = r"^(?:=?\"|')?\s*(.*?)\s*\"?$"
+DATES = ("from", "to", "day_from", "day_to")
 TIMES = ("sent_at", "created_at", "paid_at", "refund_applied_at", "refund_finished_at", "invited_at", "rated_at")
-FORMATS = (
-    "%Y-%m-%d %H:%M:%S", "%Y/%m/%d %H:%M:%S", "%Y-%m-%d %H:%M", "%Y/%m/%d %H:%M", "%Y-%m-%dT%H:%M:%S",
-    "%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M:%S%.f", "%Y年%m月%d日 %H:%M:%S", "%Y年%m月%d日 %H:%M", "%Y%m%d%H%M%S",
-)  # fmt: skip
 # How exports write senders; the native words first. 买家/卖家 are Taobao's, 顾客/客户 JD's and helpdesks'.
 SENDER_WORDS = {k: k for k in SENDER_KINDS} | {
     "买家": "customer", "顾客": "customer", "客户": "customer", "用户": "customer", "buyer": "customer",
     "卖家": "agent", "客服": "agent", "人工": "agent", "seller": "agent",
     "机器人": "bot", "系统": "system", "自动回复": "auto", "辅助": "assist", "内部": "internal",
 }  # fmt: skip
+
+
+ROUNDED = "rounded"
+ROUNDED_REASON = "超过 15 位的编号被 Excel 存成了数,后面几位已经丢失;请把这一列设为文本,重新导出"
 
 
 class Intake(NamedTuple):
@@ -59,17 +66,25 @@ class Check(NamedTuple):
     fails: pl.Expr
     code: str
     reason: pl.Expr
+    column: str = ""  # which an export may be known not to have; then nothing is amiss
 
 
 def check(kind: Kind, raw: pl.DataFrame, *, optional: frozenset[str] = frozenset()) -> Intake:
     """Native columns as text -> Intake. `optional`: required columns that this export is known not to have."""
-    trimmed = [pl.col(c).str.strip_chars() for c in NATIVE[kind] if c != "text"]
+    trimmed = [_trimmed(kind, c) for c in NATIVE[kind] if c != "text"]
     rows = raw.with_columns([pl.when(c != "").then(c) for c in trimmed]).with_columns(*_typed(kind))
     rows = rows.with_columns(parse_time(rows[c]).alias(f"~{c}") for c in NATIVE[kind] if c in TIMES)
-    checks = [*_required(kind, optional), *CHECKS[kind]()]
+    checks = [c for c in (*_required(kind, optional), *CHECKS[kind]()) if c.column not in optional]
     fails = rows.select(pl.any_horizontal(c.fails.fill_null(False) for c in checks).alias("fails"))["fails"]
     good = rows if not fails.any() else rows.filter(~fails)
-    return Intake(good.select("_line", "extra", *_columns(kind)), _reasons(rows.filter(fails), checks))
+    return Intake(good.select("_line", "extra", *_columns(kind, optional)), _reasons(rows.filter(fails), checks))
+
+
+def _trimmed(kind: Kind, column: str) -> pl.Expr:
+    plain = pl.col(column).str.strip_chars()
+    if kind in ("orders", "ratings") and column in TIMES:
+        return pl.when(~plain.is_in(list(NO_TIME))).then(plain).alias(column)
+    return plain.str.replace(ID_GUARD, "$1") if column in ("order_id", "parent_order_id") else plain
 
 
 def _reasons(rows: pl.DataFrame, checks: list[Check]) -> pl.DataFrame:
@@ -77,35 +92,6 @@ def _reasons(rows: pl.DataFrame, checks: list[Check]) -> pl.DataFrame:
     code = pl.coalesce([pl.when(c.fails.fill_null(False)).then(pl.lit(c.code)) for c in checks])
     reason = pl.coalesce([pl.when(c.fails.fill_null(False)).then(c.reason) for c in checks])
     return rows.select("_line", "_raw", code=code, reason=reason)
-
-
-def parse_time(text: pl.Series) -> pl.Series:
-    """Text -> local time; the forms exports use, and Unix seconds or milliseconds (read as Asia/Shanghai, UTC+8).
-
-    A file keeps to one form, so each form is tried only on what the ones before it could not read.
-    """
-    at = text.str.to_datetime(FORMATS[0], time_unit="us", strict=False)
-    for form in (*FORMATS[1:], None):
-        unread = (at.is_null() & text.is_not_null()).arg_true()
-        if unread.is_empty():
-            break
-        rest = text.gather(unread)
-        read = rest.str.to_datetime(form, time_unit="us", strict=False) if form else _unix(rest)
-        at = at.scatter(unread, read)
-    return at
-
-
-def _unix(text: pl.Series) -> pl.Series:
-    number = text.str.extract(r"^(\d{10}|\d{13})$").cast(pl.Int64, strict=False)
-    micros = pl.select(pl.when(number >= 10**12).then(number * 1000).otherwise(number * 1_000_000)).to_series()
-    return (micros + 8 * 3600 * 1_000_000).cast(TIME)
-
-
-def parse_fen(text: pl.Expr) -> pl.Expr:
-    """Yuan as text (¥, thousands commas, full-width minus allowed; at most two decimals) -> integer fen; else NULL."""
-    plain = text.str.replace_all(r"[¥￥,，\s元]", "").str.extract(r"^(-?\d{1,13}(?:\.\d+)?)$")
-    yuan = plain.cast(pl.Decimal(22, 6), strict=False)
-    return (yuan * 100).round(0).cast(pl.Int64, strict=False)
 
 
 def _typed(kind: Kind) -> list[pl.Expr]:
@@ -126,39 +112,42 @@ def _typed(kind: Kind) -> list[pl.Expr]:
         typed += [
             pl.coalesce(pl.col("paid_fen").cast(pl.Int64, strict=False), parse_fen(pl.col("paid"))).alias("~paid_fen"),
             parse_fen(pl.col("refunded")).alias("~refunded_fen"),
+            parse_fen(pl.col("line_paid")).alias("~line_paid_fen"),
             pl.col("items").cast(pl.Int64, strict=False).alias("~items"),
         ]
     if kind == "ratings":
         typed.append(pl.col("stars").cast(pl.Int32, strict=False).alias("~stars"))
-    if kind == "agents":
-        typed += [
-            pl.col(c).str.slice(0, 10).str.to_date("%Y-%m-%d", strict=False).alias(f"~{c}") for c in ("from", "to")
-        ]
+    typed += [
+        pl.col(c).str.slice(0, 10).str.to_date("%Y-%m-%d", strict=False).alias(f"~{c}")
+        for c in DATES
+        if c in NATIVE[kind]
+    ]
     return typed
 
 
-def _columns(kind: Kind) -> list[pl.Expr]:
+def _columns(kind: Kind, optional: frozenset[str]) -> list[pl.Expr]:
     plain = {
         "messages": ["shop", "channel", "conversation_id", "message_id", "agent", "customer"],
-        "orders": ["order_id", "parent_order_id", "shop", "channel", "customer", "status"],
-        "ratings": ["shop", "conversation_id", "customer", "agent"],
+        "orders": ["order_id", "parent_order_id", "shop", "channel", "customer", "status", "line"],
+        "ratings": ["shop", "conversation_id", "customer", "agent", "order_id"],
         "agents": ["shop", "agent", "name", "team"],
+        "vendor": ["vendor", "shop", "agent", "label", "figures"],
     }[kind]
     typed = {
         "messages": ["sent_at", "sender_kind", "content_kind", "text"],
         "orders": [
-            "created_at",
-            "paid_at",
-            "paid_fen",
-            "refunded_fen",
-            "refund_applied_at",
-            "refund_finished_at",
-            "items",
+            "created_at", "paid_at", "paid_fen", "refunded_fen", "refund_applied_at", "refund_finished_at", "items",
+            "line_paid_fen",
         ],
         "ratings": ["invited_at", "rated_at", "stars"],
         "agents": ["from", "to"],
-    }[kind]
-    filled = {"refunded_fen": pl.col("~refunded_fen").fill_null(0), "paid_fen": pl.col("~paid_fen").fill_null(0)}
+        "vendor": ["day_from", "day_to"],
+    }[kind]  # fmt: skip
+    # What an order's own row leaves empty was not paid; a row that is but a part of an order does not speak of the whole.
+    speaks = pl.col("line").is_null() & pl.lit("paid" not in optional) if kind == "orders" else pl.lit(True)
+    filled = {
+        c: pl.when(pl.col(f"~{c}").is_null() & speaks).then(0).otherwise(f"~{c}") for c in ("paid_fen", "refunded_fen")
+    }
     return [*map(pl.col, plain), *(filled.get(c, pl.col(f"~{c}")).alias(c) for c in typed)]
 
 
@@ -168,8 +157,20 @@ def _said(column: str) -> pl.Expr:
 
 def _required(kind: Kind, optional: frozenset[str]) -> list[Check]:
     columns = sorted(REQUIRED[kind] - {"text", "customer", "stars"} - optional)
-    checks = [Check(pl.col(c).is_null(), "missing", pl.lit(f"「{c}」是空的,这一列必须有值")) for c in columns]
-    return checks
+    # The further rows of an order of several lines leave blank what its first row says.
+    begins = (
+        pl.col("line").is_null() | pl.col("paid").is_not_null() | pl.col("paid_at").is_not_null()
+        if kind == "orders"
+        else True
+    )
+    return [
+        Check(
+            pl.col(c).is_null() & (begins if c == "created_at" else True),
+            "missing",
+            pl.lit(f"「{c}」是空的,这一列必须有值"),
+        )
+        for c in columns
+    ]
 
 
 def _bad_times(kind: Kind) -> list[Check]:
@@ -206,19 +207,21 @@ def _order_checks() -> list[Check]:
     paid_first = pl.col("~paid_at") < pl.col("~created_at")
     return [
         *_bad_times("orders"),
-        *_bad_numbers({"paid": "paid_fen", "paid_fen": "paid_fen", "refunded": "refunded_fen", "items": "items"}),
+        *_bad_numbers({"paid": "paid_fen", "paid_fen": "paid_fen", "refunded": "refunded_fen", "items": "items",
+                       "line_paid": "line_paid_fen"}),
+        Check(pl.col("order_id").str.contains(r"^\d(?:\.\d+)?[eE]\+?\d+$"), ROUNDED, _said("order_id") + pl.lit(ROUNDED_REASON)),
         Check(paid_first, "order_time", _said("paid_at") + pl.lit("早于下单时间「created_at」") + pl.col("created_at")),
         Check(pl.col("~paid_fen") < 0, "amount", _said("paid") + pl.lit("是负数;退款请放在「refunded」列")),
         Check(pl.col("~refunded_fen") < 0, "amount", _said("refunded") + pl.lit("是负数;退款额写正数")),
         Check(
-            pl.col("~paid_at").is_not_null() & pl.coalesce("paid", "paid_fen").is_null(),
-            "amount", pl.lit("有付款时间却没有「paid」金额"),
+            pl.col("~paid_at").is_not_null() & pl.coalesce("paid", "paid_fen", "line_paid").is_null(),
+            "amount", pl.lit("有付款时间却没有「paid」金额"), "paid",
         ),
     ]  # fmt: skip
 
 
 def _rating_checks() -> list[Check]:
-    whose = pl.col("conversation_id").is_null() & pl.col("customer").is_null()
+    whose = pl.all_horizontal(pl.col("conversation_id", "customer", "order_id").is_null())
     stars = pl.col("~stars")
     return [
         *_bad_times("ratings"),
@@ -226,20 +229,26 @@ def _rating_checks() -> list[Check]:
               _said("stars") + pl.lit("不在 1 到 5 之间")),
         Check(pl.col("stars").is_null() & pl.col("~invited_at").is_null(), "missing",
               pl.lit("既没有「stars」也没有「invited_at」,这一行没有说任何事")),
-        Check(whose, "missing", pl.lit("「conversation_id」和「customer」都是空的,不知道评的是哪次服务")),
+        Check(whose, "missing", pl.lit("「conversation_id」「customer」「order_id」都是空的,不知道评的是哪次服务")),
     ]  # fmt: skip
 
 
-def _agent_checks() -> list[Check]:
+def _bad_dates(first: str, last: str) -> list[Check]:
     return [
         Check(pl.col(c).is_not_null() & pl.col(f"~{c}").is_null(), "time", _said(c) + pl.lit("不是日期(例:2026-09-01)"))
-        for c in ("from", "to")
+        for c in (first, last)
     ]
+
+
+def _vendor_checks() -> list[Check]:
+    nothing = pl.col("figures").is_null() | (pl.col("figures") == "{}")
+    return [*_bad_dates("day_from", "day_to"), Check(nothing, "missing", pl.lit("这一行没有一个认得的指标"))]
 
 
 CHECKS: dict[Kind, Callable[[], list[Check]]] = {
     "messages": _message_checks,
     "orders": _order_checks,
     "ratings": _rating_checks,
-    "agents": _agent_checks,
+    "agents": lambda: _bad_dates("from", "to"),
+    "vendor": _vendor_checks,
 }

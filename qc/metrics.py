@@ -91,6 +91,8 @@ KPIS: tuple[Kpi, ...] = (
         "有退款的订单 ÷ 付款订单", "low"),
     Kpi("match_rate", "身份匹配率", "Matched buyers", "rate", "%", "match_rate", "sales",
         "买家在会话里出现过的付款订单 ÷ 付款订单:销售类数字有多少依据"),
+    Kpi("match_rate_quoted", "凭订单号匹配率", "Matched by a quoted order number", "rate", "%", "match_rate_quoted", "sales",
+        "客户号对不上、但会话里报过订单号的付款订单 ÷ 付款订单;已含在身份匹配率里"),
 )  # fmt: skip
 
 BY_ID = {kpi.id: kpi for kpi in KPIS}

@@ -12,7 +12,7 @@ from pipelines.cli import app
 from pipelines.resources import data_dir
 
 SAMPLE = data_dir() / "sample"
-COMMANDS = ["nightly", "ingest", "report", "explain", "sql", "trend", "metrics", "rules", "doctor", "demo", "sample"]
+COMMANDS = ["nightly", "ingest", "report", "explain", "sql", "trend", "metrics", "rules", "doctor", "demo", "sample", "forget", "senders"]
 
 
 def qc(*words: object) -> Result:

@@ -48,7 +48,8 @@ OFFENDERS = {
     "assist carries no money": "SELECT * FROM attributions WHERE class = 'assist' AND paid_fen <> 0",
     "evidence is an effective message of that agent": """
         SELECT * FROM attributions a LEFT JOIN messages m ON m.conversation_id = a.evidence_conversation_id AND m.seq = a.evidence_seq
-        WHERE a.agent IS NOT NULL AND (m.agent IS DISTINCT FROM a.agent OR m.customer IS DISTINCT FROM a.customer)""",
+        WHERE a.agent IS NOT NULL AND (m.agent IS DISTINCT FROM a.agent
+            OR (a.identity_tier = 'customer_id' AND m.customer IS DISTINCT FROM a.customer))""",
     "rows = stored + duplicates + quarantined": "SELECT * FROM sources WHERE n_rows <> n_stored + n_duplicate + n_quarantined",
     "every message is in a conversation once": """
         SELECT conversation_id FROM messages GROUP BY ALL HAVING count(*) <> max(seq) OR count(DISTINCT seq) <> count(*)""",

@@ -15,10 +15,9 @@ WITH per_turn AS (
     SELECT shop, responsible AS agent, customer, day, bool_or(is_answered) AS is_answered
     FROM turns WHERE is_counted AND customer IS NOT NULL GROUP BY ALL
 ), sold AS (
-    SELECT shop, agent, day, order_id, coalesce(customer, 'order ' || order_id) AS buyer, class, paid_fen, refunded_fen, items
+    SELECT shop, agent, day, order_id, coalesce(customer, 'order ' || order_id) AS buyer, class, paid_fen, refunded_fen, items,
+           identity_tier
     FROM attributions WHERE is_primary
-), known AS (
-    SELECT DISTINCT shop, customer FROM conversations WHERE customer IS NOT NULL
 ), with_buyers AS (
     SELECT DISTINCT shop FROM orders JOIN (SELECT DISTINCT shop FROM conversations) USING (shop) WHERE customer IS NOT NULL
 ), either AS (
@@ -87,5 +86,6 @@ UNION ALL SELECT 'refund_rate', grain, shop, agent, day, order_id, refunded_fen,
 UNION ALL SELECT 'refunded_orders', grain, shop, agent, day, order_id, (refunded_fen > 0)::INT, 1, true FROM all_sold
 UNION ALL SELECT 'silent_share', 'shop', shop, NULL, day, order_id, (class = 'silent')::INT, 1, true FROM sold WHERE shop IN (SELECT shop FROM with_buyers)
 UNION ALL SELECT 'reminded_share', 'shop', shop, NULL, day, order_id, (class = 'reminded')::INT, 1, true FROM sold WHERE shop IN (SELECT shop FROM with_buyers)
-UNION ALL SELECT 'match_rate', 'shop', s.shop, NULL, s.day, s.order_id, (k.customer IS NOT NULL)::INT, 1, true
-FROM sold s LEFT JOIN known k ON k.shop = s.shop AND k.customer = s.buyer WHERE s.shop IN (SELECT shop FROM with_buyers)
+UNION ALL SELECT 'match_rate', 'shop', shop, NULL, day, order_id, (identity_tier IS NOT NULL)::INT, 1, true FROM sold WHERE shop IN (SELECT shop FROM with_buyers)
+UNION ALL SELECT 'match_rate_quoted', 'shop', shop, NULL, day, order_id, coalesce(identity_tier = 'order_number', false)::INT, 1, true
+FROM sold WHERE shop IN (SELECT shop FROM with_buyers)
