@@ -26,8 +26,26 @@ from pipelines.store import transaction
 from qc import damage, intake, privacy
 
 READER = 2  # raised when the same bytes would be read into other rows; known sources are then read again
-ENDINGS = {".csv", ".tsv", ".txt", ".jsonl", ".ndjson", ".parquet", ".xlsx", ".xls", ".zip"}
-HAS_KEY = {"messages": "message_id IS NOT NULL", "orders": "true", "ratings": "true", "agents": "true", "vendor": "true"}
+ENDINGS = {
+    ".csv",
+    ".tsv",
+    ".txt",
+    ".jsonl",
+    ".ndjson",
+    ".parquet",
+    ".xlsx",
+    ".xls",
+    ".zip",
+    ".json",
+}  # of files in a folder; a file named by itself is always read
+BESIDE = {"truth.json"}  # what the sample generator planted: no export
+HAS_KEY = {
+    "messages": "message_id IS NOT NULL",
+    "orders": "true",
+    "ratings": "true",
+    "agents": "true",
+    "vendor": "true",
+}
 # What makes a row the same row. Rows without ids of their own are their content, and the how-manieth of it in the file.
 KEYS = {
     "messages": ["shop", "channel", "conversation_id", "customer", "message_id"],
@@ -78,7 +96,7 @@ def files_in(inputs: Iterable[Path]) -> tuple[list[Path], list[Path]]:
             continue
         for file in sorted(p for p in path.rglob("*") if p.is_file() and not p.name.startswith(".")):
             ending = Path(file.stem).suffix if file.suffix == ".gz" else file.suffix
-            (chosen if ending.lower() in ENDINGS else passed).append(file)
+            (chosen if ending.lower() in ENDINGS and file.name not in BESIDE else passed).append(file)
     return chosen, passed
 
 
@@ -178,14 +196,18 @@ def _load(con: duckdb.DuckDBPyConnection, source: Source, reader: str, options: 
     stored = _store(con, kind)
     span = con.execute(f"SELECT {_span(kind)} FROM stage").fetchone() or (None, None)
     con.execute("DROP TABLE stage")
-    con.execute("INSERT INTO raw_texts SELECT u.* FROM unmasked u SEMI JOIN fact_messages f USING (source_id, source_row)")
+    con.execute(
+        "INSERT INTO raw_texts SELECT u.* FROM unmasked u SEMI JOIN fact_messages f USING (source_id, source_row)"
+    )
     duplicate = n_rows - bad_rows - stored
     con.execute(
         "INSERT INTO sources VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)",
         [source_id, name, kind, source.format, source.encoding, source.mapping.id, reader, size, n_rows, stored,
          duplicate, bad_rows, *span],
     )  # fmt: skip
-    return Outcome(name, source_id, kind, n_rows, stored, duplicate, bad_rows, False, None, _damaged(con, kind, source_id))
+    return Outcome(
+        name, source_id, kind, n_rows, stored, duplicate, bad_rows, False, None, _damaged(con, kind, source_id)
+    )
 
 
 def _damaged(con: duckdb.DuckDBPyConnection, kind: str, source_id: str) -> int:

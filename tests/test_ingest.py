@@ -222,6 +222,17 @@ def test_a_directory_without_a_known_file_says_so(home: Path, tmp_path: Path) ->
         ingest(home, tmp_path / "nowhere")
 
 
+def test_headers_that_look_like_patterns_and_halves_of_emoji_are_only_text(home: Path, tmp_path: Path) -> None:
+    odd = write(tmp_path / "a.csv", HEAD + ",*,^text$", ROWS[1] + ",一,二")
+    half = write(
+        tmp_path / "b.jsonl",
+        json.dumps(dict(zip(HEAD.split(","), ROWS[2].split(","), strict=True)) | {"text": "在\ud83d吗"}),
+    )
+    assert [o.n_stored for o in ingest(home, odd, half)] == [1, 1]
+    texts, extras = facts(home)["text"].to_list(), [e for e in facts(home)["extra"] if e]
+    assert "在吗" in {t.replace("\ufffd", "") for t in texts} and sorted(json.loads(extras[0]).values()) == ["一", "二"]
+
+
 def test_a_mapping_corrected_later_reads_the_same_bytes_anew(home: Path, tmp_path: Path) -> None:
     data = write(tmp_path / "t.csv", "谁,何时,说,是客服", "买家,2026-09-01 10:00,在吗,0", "买家,2026-09-01 10:01,在,1")
     base = "id: mine\ntitle: 我的\nkind: messages\nconstants: {{shop: 甲, channel: qq}}\ncolumns: {{customer: 谁, sent_at: 何时, text: 说, sender_kind: {{column: 是客服, values: {}}}}}\n"

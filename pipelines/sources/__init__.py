@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from collections.abc import Mapping as Mapped
-from itertools import islice
 from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple, Protocol
@@ -146,8 +145,11 @@ def recognise(part: Part, known: Sequence[Mapping], wishes: Wishes = Wishes()) -
         return Source(part, "parquet", "", names, "", _mapping(names, "", known, wishes))
     told = wishes.encoding or (wishes.mapping.format.encoding if wishes.mapping else None)
     encoding = told or lines.encoding_of(part.path)
-    block = next((b for b in islice(lines.read(part.path, encoding), 1) if len(b.lines)), None)
+    block = next(lines.read(part.path, encoding), None)
     first = next((raw for raw in block.lines["raw"] if raw.strip()), "") if block else ""
+    if block and not first:  # a JSON document in one line has lost no more than the records with the damaged bytes
+        first = next((raw for raw in block.bad["raw"] if raw.lstrip().startswith(("{", "["))), "")
+        block = block._replace(lines=block.bad.select("line", "raw")) if first else block
     if block is None or not first:
         raise UnreadableFile("文件里没有一行可读的内容;请重新导出")
     head = Head(block.lines["raw"].head(200).to_list(), part.name)

@@ -8,6 +8,7 @@ from typing import Any
 
 import polars as pl
 
+from pipelines.sources.json_records import plain
 from pipelines.sources.lines import Block, rejects
 from pipelines.sources.table import Chunk
 
@@ -28,7 +29,7 @@ def read(blocks: Iterator[Block], names: list[str]) -> Iterator[Chunk]:
         objects = [_object(raw) for raw in lines["raw"]]
         good = pl.Series([o is not None for o in objects], dtype=pl.Boolean)
         kept = [o for o in objects if o is not None]
-        columns = {name: pl.Series([_text(o.get(name)) for o in kept], dtype=pl.String) for name in names}
+        columns = {name: pl.Series([plain(o.get(name)) for o in kept], dtype=pl.String) for name in names}
         fields = pl.concat(
             [lines.filter(good).select(_line="line", _raw="raw"), pl.DataFrame(columns)], how="horizontal"
         )
@@ -44,9 +45,3 @@ def _object(raw: str) -> dict[str, Any] | None:
     except ValueError:
         return None
     return value if isinstance(value, dict) else None
-
-
-def _text(value: Any) -> str | None:
-    if value is None or isinstance(value, str):
-        return value
-    return json.dumps(value, ensure_ascii=False)

@@ -39,8 +39,9 @@ def separator_of(line: str) -> str:
 
 
 def names_in(header: str, separator: str) -> list[str]:
-    """Column names of a header line, trimmed."""
-    return [name.strip() for name in next(csv.reader([header], delimiter=separator))]
+    """Column names of a header line, trimmed; one that polars would take for a pattern (`*`, `^a$`) is put in quotes."""
+    names = [name.strip() for name in next(csv.reader([header], delimiter=separator))]
+    return [f"“{n}”" if n == "*" or (n.startswith("^") and n.endswith("$")) else n for n in names]
 
 
 def read(blocks: Iterator[Block], layout: Layout) -> Iterator[Chunk]:
