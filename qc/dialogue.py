@@ -157,7 +157,7 @@ def _judged(turns: pl.DataFrame, profile: Profile, as_of: datetime | None) -> pl
     judged = turns.with_columns(
         turn=pl.int_range(1, pl.len() + 1, dtype=pl.Int32).over("conversation_id"),
         day=pl.col("asked_at").dt.date(),
-        responsible=pl.coalesce("holder", "answered_by", "first_human"),
+        responsible=pl.coalesce("holder", "answered_by", pl.when(~pl.col("is_answered")).then("first_human")),
         wait_s=seconds(pl.col("answered_at") - pl.col("asked_at")),
         is_censored=(~pl.col("is_answered") & young).fill_null(False),
         needs_reply=~pl.col("pleasantry"),
