@@ -1,12 +1,19 @@
 """One workspace of the sample shop for all tests, and fresh ones that share its sentiment tables (they take 12 s to build)."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from pipelines import nightly, snow_tables
 from pipelines.resources import data_dir
+
+# A slow machine is no failure; and CI asks the same questions every time, so that it judges the change and not the dice.
+settings.register_profile("here", deadline=None)
+settings.register_profile("ci", deadline=None, derandomize=True)
+settings.load_profile("ci" if os.environ.get("CI") else "here")
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 
