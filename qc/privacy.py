@@ -7,7 +7,6 @@ stay readable. The word that calls an id stays too: 「加微信:[微信]」 is 
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import re
 from collections.abc import Callable
@@ -16,7 +15,7 @@ from typing import NamedTuple
 import polars as pl
 
 from qc import delivery
-from qc.text import fold
+from qc.text import fold, fold_text
 
 PHONE, ID_CARD, BANK_CARD, EMAIL = "[电话]", "[身份证]", "[银行卡]", "[邮箱]"
 WECHAT, QQ, NAME, ADDRESS, PLATE = "[微信]", "[QQ]", "[姓名]", "[地址]", "[车牌]"
@@ -189,7 +188,7 @@ def spans(text: str, folded: str | None = None) -> list[Span]:
     >>> spans("打13800138000,张三收")
     [Span(start=1, end=12, placeholder='[电话]')]
     """
-    work = (fold(pl.Series([text]))[0] if folded is None else folded).translate(_NO_MARKS)
+    work = (fold_text(text) if folded is None else folded).translate(_NO_MARKS)
     work = _FACE.sub(lambda m: " " * len(m[0]), work)
     found: list[Span] = []
 
@@ -278,5 +277,5 @@ _LETTERS = str.maketrans("0123456789abcdef", "bcdfghjkmnpqrtvw")
 def pseudonym(customers: pl.Series, key: bytes) -> pl.Series:
     """Customer ids as `c` + 16 letters (64 bits) of HMAC-SHA256(key, id): stable across files, meaningless without the key."""
     ids = customers.drop_nulls().unique()
-    made = ["c" + hmac.new(key, i.encode(), hashlib.sha256).hexdigest()[:16].translate(_LETTERS) for i in ids]
+    made = ["c" + hmac.digest(key, i.encode(), "sha256").hex()[:16].translate(_LETTERS) for i in ids]
     return customers.replace_strict(ids, pl.Series(made, dtype=pl.String), default=None, return_dtype=pl.String)

@@ -52,6 +52,11 @@ def fold(texts: pl.Series) -> pl.Series:
     return texts.str.replace_many(list(table), list(table.values()))
 
 
+def fold_text(text: str) -> str:
+    """`fold` of one text, without a frame's overhead."""
+    return "".join(map(_folded, text))
+
+
 def bare(texts: pl.Series) -> pl.Series:
     """What is left of folded texts without punctuation, faces and spaces; a question mark stays, since it asks."""
     return texts.str.replace_all(SMILEY, "").str.replace_all(PUNCTUATION, "")

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qc.han import SIMPLIFIED, TRADITIONAL
-from qc.text import fold, is_pleasantry
+from qc.text import fold, fold_text, is_pleasantry
 from tests.talk import pleasantries
 
 ANY = st.text(st.characters(exclude_categories=["Cs"]))
@@ -18,7 +18,7 @@ def folded(text: str) -> str:
 def test_a_fold_keeps_every_length_and_is_stable(text: str) -> None:
     once = folded(text)
     assert len(once) == len(text)
-    assert folded(once) == once
+    assert folded(once) == once and fold_text(text) == once
 
 
 @given(ANY, ANY)
