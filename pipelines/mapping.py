@@ -200,8 +200,9 @@ def words(known: Iterable[Mapping]) -> set[str]:
 
 def spelt(names: Iterable[str], known: Sequence[Mapping]) -> list[str]:
     """Column names as the mappings spell them: 「客单价（元)」 and 「客单价(元)」 are one, whatever the brackets' width."""
-    known_words = words(known)
-    spelling = {plain(word): word for word in sorted(known_words)}
+    own = {column for columns in NATIVE.values() for column in columns}
+    known_words = words(known) | own
+    spelling = {plain(word): word for word in sorted(known_words - own)}
     return [n if n in known_words else spelling.get(plain(n), n) for n in names]
 
 

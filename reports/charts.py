@@ -121,6 +121,21 @@ def waits(own: dict[int, int], shop: dict[int, int], target: float, seconds: str
     return _svg(fig)
 
 
+def talk(moods: Sequence[tuple[int, float]], found: Sequence[int], last: int, words: tuple[str, str, str]) -> str:
+    """A talk from its first to its last message: the customer's mood at each of theirs, a mark where a rule found something."""
+    good, bad, message = words
+    fig, ax = _canvas(96, left=0.11, bottom=0.3, top=0.96)
+    ax.axhline(0, color=FAINT, lw=0.8, zorder=0)
+    ax.plot([n for n, _ in moods], [m for _, m in moods], "o-", color=OWN, lw=1.6, ms=4)
+    ax.plot(list(found), [-1.28] * len(found), "^", color=SHOP, ms=5, clip_on=False)
+    ax.set_ylim(-1.3, 1.15)
+    ax.set_xlim(0.4, last + 0.6)
+    ax.set_yticks([1, -1], [good, bad])
+    ax.set_xticks(sorted({1, (last + 1) // 2, last}))
+    ax.set_xlabel(message, fontsize=9, color=SOFT, labelpad=1)
+    return _svg(fig)
+
+
 def _canvas(height: float, *, left: float, bottom: float, top: float) -> tuple[Figure, Axes]:
     from matplotlib import rc_context
     from matplotlib.figure import Figure

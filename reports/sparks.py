@@ -25,17 +25,6 @@ def strip(value: Value, shop: Value | None, low: float, high: float) -> Markup:
     return _drawing("strip", 120, 16, parts)
 
 
-def mood(points: Sequence[float]) -> Markup:
-    """The customer's mood from message to message, −1 at the bottom, 1 at the top, the middle line at 0."""
-    step = 288 / max(1, len(points) - 1)
-    at = [(6 + i * step, 30 - 26 * min(1, max(-1, p))) for i, p in enumerate(points)]
-    line = " ".join(f"{x:.1f},{y:.1f}" for x, y in at)
-    dots = [f'<circle class="dot" cx="{x:.1f}" cy="{y:.1f}" r="2.6"/>' for x, y in at]
-    return _drawing(
-        "mood", 300, 60, ['<path class="axis" d="M0 30H300"/>', f'<polyline class="own" points="{line}"/>', *dots]
-    )
-
-
 def stack(shares: Sequence[float]) -> Markup:
     """Shares of a whole side by side, in the order given."""
     parts, x = [], 0.0

@@ -5,10 +5,10 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from reports import marks, sparks
+from reports import charts, marks
 from reports.evidence import Talk
 from reports.facts import Facts, Links
-from reports.html import page
+from reports.html import page, picture
 from reports.marks import Span
 from reports.queries import Row
 from reports.words import Words
@@ -28,7 +28,7 @@ def render(facts: Facts, links: Links, w: Words, talk: Talk) -> str:
         bubbles=[_bubble(facts, w, talk, m, numbers) for m in talk.messages],
         ledgers=[_ledger(facts, w, talk, s, numbers) for s in talk.scores], notes=_notes(facts, w, talk, numbers),
         no_waits=waits[0]["why"] if len(reasons) == 1 and waits and waits[0]["wait_s"] is None and waits[0]["why"] else None,
-        mood=_mood(w, moods), orders=[o | {"name": w.one("class", o["class"])} for o in talk.orders],
+        mood=_mood(w, talk, moods), orders=[o | {"name": w.one("class", o["class"])} for o in talk.orders],
     )  # fmt: skip
 
 
@@ -84,10 +84,16 @@ def _wait(facts: Facts, w: Words, turn: Row) -> dict[str, Any]:
     return turn | {"why": w.reason(facts.reasons, turn["reason"])}
 
 
-def _mood(w: Words, moods: list[Row]) -> dict[str, Any] | None:
-    """The customer's mood from message to message; nothing under three of them."""
-    if len(moods) < LEAST_MOODS:
-        return None
-    first, last = moods[0]["mood"], moods[-1]["mood"]
-    return {"svg": sparks.mood([m["mood"] for m in moods]),
-            "said": w.mood_from_to.format(n=len(moods), a=f"{first:+.2f}", b=f"{last:+.2f}")}  # fmt: skip
+def _mood(w: Words, talk: Talk, moods: list[Row]) -> dict[str, Any]:
+    """The customer's mood from message to message, and where the findings stand; from where to where, of three or more."""
+    found = sorted({f["seq"] for f in talk.findings if f["seq"] is not None})
+    svg = charts.talk(
+        [(m["seq"], float(m["mood"])) for m in moods],
+        found,
+        talk.messages[-1]["seq"],
+        (w.mood_good, w.mood_bad, w.mood_axis),
+    )
+    said = w.mood_few
+    if len(moods) >= LEAST_MOODS:
+        said = w.mood_from_to.format(n=len(moods), a=f"{moods[0]['mood']:+.2f}", b=f"{moods[-1]['mood']:+.2f}")
+    return {"src": picture(svg), "said": said, "alt": w.mood_alt.format(n=len(moods), k=len(found), said=said)}

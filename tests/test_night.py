@@ -214,6 +214,11 @@ def test_planted_forbidden_sentences_are_found_and_near_misses_are_not(mart: duc
     assert found == (planted,)
 
 
+def test_the_roster_gives_every_agent_their_name(mart: duckdb.DuckDBPyConnection) -> None:
+    told = {a["agent"]: a["name"] for a in TRUTH["agents"]}
+    assert dict(mart.execute("SELECT agent, name FROM agents").fetchall()) == told
+
+
 def test_negative_language_counts_messages_with_a_finding_per_hundred_conversations(mart: duckdb.DuckDBPyConnection) -> None:
     (n,) = mart.execute("""SELECT count(DISTINCT (conversation_id, seq)) FROM findings JOIN rules USING (rule_id)
         WHERE category = 'negative_language' AND severity <> 'info'""").fetchone() or (0,)
