@@ -53,6 +53,7 @@ class _Model(BaseModel):
 class Cue(_Model):
     """Phrases that speak for a value; `(a|b|)` in a phrase stands for each of its branches."""
 
+    who: Literal["customer", "agent"] = "customer"
     weight: Weight = Field(gt=0, multiple_of=0.25)
     phrases: list[str] = Field(alias="any", min_length=1)
     unless: list[str] = []
@@ -120,7 +121,7 @@ def classify(messages: pl.DataFrame, lexicons: Sequence[Lexicon], orders: pl.Dat
     talks = messages.group_by("conversation_id").agg(
         pl.col("shop", "customer").first(), pl.col("sent_at").min(), pl.col("conversation_id").count().alias("n")
     )
-    asked = said.select("conversation_id").unique()
+    asked = said.filter(pl.col("who") == "customer").select("conversation_id").unique()
     topics = _decided(asked, cues, by_aspect["topic"])
     phase = by_aspect["phase"]
     extra = [_of_topic(topics, phase), _of_orders(talks, asked, phase, orders)]
@@ -140,10 +141,11 @@ def classify(messages: pl.DataFrame, lexicons: Sequence[Lexicon], orders: pl.Dat
 
 
 def _said(messages: pl.DataFrame) -> pl.DataFrame:
-    """What customers wrote or said: conversation_id, seq, text."""
-    spoken = (pl.col("sender_kind") == "customer") & pl.col("content_kind").is_in(SPOKEN)
-    blank = pl.col("text").str.strip_chars() == ""
-    return messages.filter(spoken & ~blank).select("conversation_id", "seq", "text")
+    """What customers and agents wrote or said: conversation_id, seq, who, text."""
+    who = pl.when(pl.col("sender_kind") == "customer").then(pl.lit("customer")).when(frames.is_effective()).then(pl.lit("agent"))
+    spoken = pl.col("content_kind").is_in(SPOKEN) & (pl.col("text").str.strip_chars() != "")
+    said = messages.filter(spoken).select("conversation_id", "seq", "text", who=who)
+    return said.filter(pl.col("who").is_not_null())
 
 
 def _heard(said: pl.DataFrame, lexicons: Sequence[Lexicon]) -> pl.DataFrame:
@@ -157,15 +159,15 @@ def _heard(said: pl.DataFrame, lexicons: Sequence[Lexicon]) -> pl.DataFrame:
         for name, (_, _, cue) in named.items()
     ]
     table = pl.DataFrame(
-        [(name, aspect, value, cue.weight) for name, (aspect, value, cue) in named.items()],
-        schema={"cue": pl.String, "aspect": pl.String, "value": pl.String, "weight": pl.Float64}, orient="row",
+        [(name, aspect, value, cue.who, cue.weight) for name, (aspect, value, cue) in named.items()],
+        schema={**dict.fromkeys(("cue", "aspect", "value", "who"), pl.String), "weight": pl.Float64}, orient="row",
     )  # fmt: skip
     texts = said.select("text").unique().with_row_index("text_id")
     places = occurrences(texts["text"], sought).rename({"rule_id": "cue"})
     longest = places.sort("start", "end", descending=[False, True]).unique(["text_id", "cue"], keep="first", maintain_order=True)
     found = said.join(texts, on="text").join(longest.select("text_id", "cue", "start", "end"), on="text_id")
-    first = found.sort("conversation_id", "seq").unique(["conversation_id", "cue"], keep="first", maintain_order=True)
-    return first.join(table, on="cue").drop("text_id")
+    found = found.join(table, on=["cue", "who"]).sort("conversation_id", "seq")
+    return found.unique(["conversation_id", "cue"], keep="first", maintain_order=True).drop("text_id")
 
 
 def _weighted(heard: pl.DataFrame, lexicon: Lexicon) -> pl.DataFrame:
