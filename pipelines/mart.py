@@ -13,14 +13,15 @@ from ruamel.yaml import YAML
 
 from pipelines import store
 from pipelines.store import MODELS
-from qc import attribution, damage, detectors, dialogue, frames, ledger, senders
+from qc import attribution, casemix, damage, detectors, dialogue, frames, ledger, senders
+from qc.casemix import Lexicon
 from qc.dialogue import Profile
 from qc.metrics import KPIS, REASONS
 from qc.rulebook import Pack, Scorecard
 
 # In the order they build on each other; each is models/<name>.sql.
 TABLES = (
-    "messages", "turns", "conversations", "findings", "moments", "entries", "scores", "orders", "attributions", "agents",
+    "messages", "turns", "conversations", "case_reasons", "findings", "moments", "entries", "scores", "orders", "attributions", "agents",
     "ratings", "receptions", "inquiries", "inquiry_agents", "vendor_figures",
 )  # fmt: skip
 ON_TOP = (
@@ -50,6 +51,7 @@ class Book(NamedTuple):
     profile: Profile
     pleasantries: Sequence[str]
     senders: Sequence[senders.Pattern] = ()
+    lexicons: Sequence[Lexicon] = ()
 
 
 Score = Callable[[pl.Series], pl.DataFrame]
@@ -76,8 +78,10 @@ def build(con: duckdb.DuckDBPyConnection, book: Book, as_of: datetime | None, sc
     sentiment = score(said["text"].unique())
     step("订单归属")
     orders = frames.of(frames.Order, _model(con, "current_orders"))
+    step("话题与阶段")
+    mix = casemix.classify(messages, book.lexicons, orders)
     given = {
-        "arranged": messages, "sentiment": sentiment, "turns_": turns, "findings_": found.findings,
+        "arranged": messages, "sentiment": sentiment, "turns_": turns, "cases_": mix.cases, "case_reasons_": mix.reasons, "findings_": found.findings,
         "moments_": found.moments, "entries_": scored.entries, "scores_": scored.scores, "orders_": orders,
         "paid_": attribution.parents(orders), "attributions_": attribution.attribute(orders, messages),
         "ratings_": _model(con, "current_ratings"),

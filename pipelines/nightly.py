@@ -175,7 +175,7 @@ def _fingerprint(con: duckdb.DuckDBPyConnection, book: Book, as_of: datetime | N
     what = [
         facts, reviews, rulebook.pack_hash(book.packs), book.scorecard.model_dump(mode="json"),
         book.profile.model_dump(mode="json"), list(book.pleasantries),
-        [p.model_dump() for p in book.senders], str(as_of), model, lang, product_version(),
+        [p.model_dump() for p in book.senders], [x.model_dump() for x in book.lexicons], str(as_of), model, lang, product_version(),
     ]  # fmt: skip
     return hashlib.sha256(json.dumps(what, sort_keys=True, default=str).encode()).hexdigest()[:16]
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from itertools import product
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Self
 
 import polars as pl
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from qc import frames
 from qc.phrases import occurrences
@@ -19,8 +19,8 @@ from qc.phrases import occurrences
 TOPICS = ("商品", "价格", "促销", "库存", "物流", "支付", "退换", "退款", "质量", "投诉", "发票", "使用", "其他")
 PHASES = ("pre", "mid", "after")
 CUSTOMER_TYPES = ("agitated", "demanding", "confused", "plain")
-ASPECTS = ("topic", "phase", "customer_type")
 NO_PHASE = "none"  # of the lexicon: an account, a merchant's question, money in the purse; no purchase has such a phase
+ASPECTS: dict[str, tuple[str, ...]] = {"topic": TOPICS, "phase": (*PHASES, NO_PHASE), "customer_type": CUSTOMER_TYPES}
 SPOKEN = ("text", "voice")
 _LEAST_SHARE = 3  # a later message's weight is halved at most three times: ours
 
@@ -79,6 +79,13 @@ class Lexicon(_Model):
     values: dict[str, list[Cue]]
     of_topic: dict[str, dict[str, Weight]] = {}
     of_orders: OfOrders | None = None
+
+    @model_validator(mode="after")
+    def _known_values(self) -> Self:
+        named = {*self.values, *self.of_topic.keys(), *([self.otherwise] if self.otherwise else [])}
+        if strange := named - {*ASPECTS[self.aspect], *(TOPICS if self.of_topic else ())}:
+            raise ValueError(f"没有「{'、'.join(sorted(strange))}」;可用的有:{'、'.join(ASPECTS[self.aspect])}")
+        return self
 
 
 class Mix(NamedTuple):
