@@ -14,7 +14,7 @@ from ruamel.yaml import YAML
 from pipelines import store
 from pipelines.store import MODELS
 from qc import attribution, casemix, damage, detectors, dialogue, frames, ledger, senders
-from qc.casemix import Lexicon
+from qc.casewords import Lexicon
 from qc.dialogue import Profile
 from qc.metrics import KPIS, REASONS
 from qc.rulebook import Pack, Scorecard

@@ -14,7 +14,7 @@ from pipelines import mapping as mappings
 from pipelines import rules
 from pipelines.mart import Book
 from pipelines.resources import data_dir
-from qc.casemix import Lexicon
+from qc.casewords import Lexicon
 from qc.dialogue import Profile
 from qc.senders import Pattern
 

@@ -5,26 +5,18 @@ Nothing is learnt: cue phrases and weights are data (`data/lexicons/topics.yaml`
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
-from itertools import product
-from typing import Literal, NamedTuple, Self
+from typing import NamedTuple
 
 import polars as pl
-from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from qc import frames
+from qc.casewords import ASPECTS, NO_PHASE, Lexicon, Weight, spelt_out
 from qc.phrases import occurrences
 
-TOPICS = ("商品", "价格", "促销", "库存", "物流", "支付", "退换", "退款", "质量", "投诉", "发票", "使用", "其他")
-PHASES = ("pre", "mid", "after")
-CUSTOMER_TYPES = ("agitated", "demanding", "confused", "plain")
-NO_PHASE = "none"  # of the lexicon: an account, a merchant's question, money in the purse; no purchase has such a phase
-ASPECTS: dict[str, tuple[str, ...]] = {"topic": TOPICS, "phase": (*PHASES, NO_PHASE), "customer_type": CUSTOMER_TYPES}
 SPOKEN = ("text", "voice")
 _LEAST_SHARE = 3  # a later message's weight is halved at most three times: ours
 
-Weight = float  # a multiple of 1/4 in the lexicon, so that sums are exact whatever their order
 Case: frames.Noun = {
     "conversation_id": pl.String,
     "phase": pl.String,  # PHASES; NULL: see case_reason
@@ -46,48 +38,6 @@ CaseReason: frames.Noun = {
 }
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-
-class Cue(_Model):
-    """Phrases that speak for a value; `(a|b|)` in a phrase stands for each of its branches."""
-
-    who: Literal["customer", "agent"] = "customer"
-    weight: Weight = Field(gt=0, multiple_of=0.25)
-    phrases: list[str] = Field(alias="any", min_length=1)
-    unless: list[str] = []
-
-
-class OfOrders(_Model):
-    """What the customer's orders say of the phase of a conversation."""
-
-    days: int
-    transit_days: int
-    none: dict[str, Weight]
-    within_transit: dict[str, Weight]
-    after_transit: dict[str, Weight]
-
-
-class Lexicon(_Model):
-    """One aspect: its values with their cues, in order of preference when sums are equal."""
-
-    aspect: Literal["topic", "phase", "customer_type"]
-    least: Weight  # a sum below it decides nothing
-    otherwise: str | None  # the value then; None: not known
-    halved_each_message: bool  # the first message with a cue counts in full, each later one half of the one before
-    values: dict[str, list[Cue]]
-    of_topic: dict[str, dict[str, Weight]] = {}
-    of_orders: OfOrders | None = None
-
-    @model_validator(mode="after")
-    def _known_values(self) -> Self:
-        named = {*self.values, *self.of_topic.keys(), *([self.otherwise] if self.otherwise else [])}
-        if strange := named - {*ASPECTS[self.aspect], *(TOPICS if self.of_topic else ())}:
-            raise ValueError(f"没有「{'、'.join(sorted(strange))}」;可用的有:{'、'.join(ASPECTS[self.aspect])}")
-        return self
-
-
 class Mix(NamedTuple):
     """What was decided, and why."""
 
@@ -103,16 +53,6 @@ class _Sought(NamedTuple):
     unless: Sequence[str]
     exact: bool = False
     by: str = "phrase"
-
-
-def spelt_out(phrase: str) -> list[str]:
-    """The phrases that one with branches stands for.
-
-    >>> spelt_out("(改|换)(个|)地址")
-    ['改个地址', '改地址', '换个地址', '换地址']
-    """
-    parts = re.split(r"\(([^()]*)\)", phrase)
-    return ["".join(p) for p in product(*(part.split("|") if i % 2 else [part] for i, part in enumerate(parts)))]
 
 
 def classify(messages: pl.DataFrame, lexicons: Sequence[Lexicon], orders: pl.DataFrame | None = None) -> Mix:
@@ -149,7 +89,12 @@ def classify(messages: pl.DataFrame, lexicons: Sequence[Lexicon], orders: pl.Dat
 
 def _said(messages: pl.DataFrame) -> pl.DataFrame:
     """What customers and agents wrote or said: conversation_id, seq, who, text."""
-    who = pl.when(pl.col("sender_kind") == "customer").then(pl.lit("customer")).when(frames.is_effective()).then(pl.lit("agent"))
+    who = (
+        pl.when(pl.col("sender_kind") == "customer")
+        .then(pl.lit("customer"))
+        .when(frames.is_effective())
+        .then(pl.lit("agent"))
+    )
     spoken = pl.col("content_kind").is_in(SPOKEN) & (pl.col("text").str.strip_chars() != "")
     said = messages.filter(spoken).select("conversation_id", "seq", "text", who=who)
     return said.filter(pl.col("who").is_not_null())
@@ -171,7 +116,9 @@ def _heard(said: pl.DataFrame, lexicons: Sequence[Lexicon]) -> pl.DataFrame:
     )  # fmt: skip
     texts = said.select("text").unique().with_row_index("text_id")
     places = occurrences(texts["text"], sought).rename({"rule_id": "cue"})
-    longest = places.sort("start", "end", descending=[False, True]).unique(["text_id", "cue"], keep="first", maintain_order=True)
+    longest = places.sort("start", "end", descending=[False, True]).unique(
+        ["text_id", "cue"], keep="first", maintain_order=True
+    )
     found = said.join(texts, on="text").join(longest.select("text_id", "cue", "start", "end"), on="text_id")
     found = found.join(table, on=["cue", "who"]).sort("conversation_id", "seq")
     return found.unique(["conversation_id", "cue"], keep="first", maintain_order=True).drop("text_id")
@@ -224,17 +171,25 @@ def _of_orders(talks: pl.DataFrame, asked: pl.DataFrame, phase: Lexicon, orders:
     if phase.of_orders is None or orders is None:
         return _cues(pl.DataFrame(schema={"conversation_id": pl.String}))
     of, known = phase.of_orders, orders.filter(pl.col("customer").is_not_null() & pl.col("created_at").is_not_null())
-    here = talks.join(asked, on="conversation_id", how="semi").filter(pl.col("sent_at").is_not_null() & pl.col("customer").is_not_null())
+    here = talks.join(asked, on="conversation_id", how="semi").filter(
+        pl.col("sent_at").is_not_null() & pl.col("customer").is_not_null()
+    )
     here = here.filter(pl.col("shop").is_in(known["shop"].unique().implode())).sort("sent_at")
     newest = known.select("shop", "customer", sent_at="created_at", ordered_at="created_at").sort("sent_at")
     seen = here.join_asof(newest, on="sent_at", by=["shop", "customer"], check_sortedness=False)
     age = (pl.col("sent_at") - pl.col("ordered_at")).dt.total_seconds() / 86400
     case = pl.when((age <= of.days).not_().fill_null(True)).then(pl.lit("none")).when(age < of.transit_days)
     case = case.then(pl.lit("within_transit")).otherwise(pl.lit("after_transit"))
-    says: Mapping[str, Mapping[str, Weight]] = {"none": of.none, "within_transit": of.within_transit, "after_transit": of.after_transit}
+    says: Mapping[str, Mapping[str, Weight]] = {
+        "none": of.none,
+        "within_transit": of.within_transit,
+        "after_transit": of.after_transit,
+    }
     rows = [(name, value, weight) for name, weights in says.items() for value, weight in weights.items()]
     table = pl.DataFrame(rows, schema={"case": pl.String, "value": pl.String, "weight": pl.Float64}, orient="row")
-    return _cues(seen.with_columns(case=case).join(table, on="case").with_columns(aspect=pl.lit("phase"), basis=pl.lit("orders")))
+    return _cues(
+        seen.with_columns(case=case).join(table, on="case").with_columns(aspect=pl.lit("phase"), basis=pl.lit("orders"))
+    )
 
 
 def _reasons(cues: pl.DataFrame, cases: pl.DataFrame) -> pl.DataFrame:

@@ -18,7 +18,9 @@ REASONS = 4  # the strongest words that a talk's page names under each aspect
 def table(facts: Facts, links: Links, w: Words, shop: str, people: list[Row]) -> list[dict[str, Any]]:
     """A line for the shop and one for each of the people with conversations; nothing without conversations."""
     lines = [line(facts, w, shop, None, w.whole_shop)]
-    lines += [line(facts, w, shop, p["agent"], p["name"]) | {"href": links.agents.get((shop, p["agent"]))} for p in people]
+    lines += [
+        line(facts, w, shop, p["agent"], p["name"]) | {"href": links.agents.get((shop, p["agent"]))} for p in people
+    ]
     return [one for one in lines if one["n"]]
 
 

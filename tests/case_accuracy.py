@@ -96,7 +96,11 @@ def page(measured: dict[tuple[str, str], Pairs]) -> str:
         low, high = wilson(round(accuracy(pairs) * len(pairs)), len(pairs))
         rows.append((ASPECTS[aspect], SPLITS[split], len(pairs), f"{accuracy(pairs):.1%}", f"{low:.1%}–{high:.1%}",
                      f"{macro_f1(pairs):.2f}", f"{baseline(pairs):.1%}"))  # fmt: skip
-    parts = [GUIDE, "## 量出来的\n\n", _table(["", "哪一半", "n", "准确率", "95% 区间", "宏平均 F1", "总猜最多的"], sorted(rows))]
+    parts = [
+        GUIDE,
+        "## 量出来的\n\n",
+        _table(["", "哪一半", "n", "准确率", "95% 区间", "宏平均 F1", "总猜最多的"], sorted(rows)),
+    ]
     for aspect, title in ASPECTS.items():
         pairs = measured["held_out", aspect]
         parts.append(f"\n### {title}:没用来调词的一半,逐类\n\n{_classes(pairs)}\n错成什么:\n\n{_confusion(pairs)}")

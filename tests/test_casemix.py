@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from pipelines.settings import SettingsError, case_lexicons
 from qc import casemix, frames
+from qc.casewords import spelt_out
 from qc.text import fold_text
 
 LEXICONS = case_lexicons(Path("nowhere"))
@@ -29,7 +30,9 @@ def talk(lines, name="c1", at=NOON, customer="k1"):
 
 def orders(*created, customer="k1"):
     rows = [{"order_id": f"o{i}", "shop": "店", "customer": customer, "created_at": at} for i, at in enumerate(created)]
-    missing = {name: pl.lit(None) for name in frames.Order if name not in ("order_id", "shop", "customer", "created_at")}
+    missing = {
+        name: pl.lit(None) for name in frames.Order if name not in ("order_id", "shop", "customer", "created_at")
+    }
     return frames.of(frames.Order, pl.DataFrame(rows).with_columns(**missing))
 
 
@@ -110,7 +113,7 @@ def reference(lines, lexicon):
     first = {}
     for value, cues in lexicon.values.items():
         for k, cue in enumerate(cues):
-            phrases, unless = ([fold_text(x) for p in some for x in casemix.spelt_out(p)] for some in (cue.phrases, cue.unless))
+            phrases, unless = ([fold_text(x) for p in some for x in spelt_out(p)] for some in (cue.phrases, cue.unless))
             for seq, line in enumerate(lines, start=1):
                 text = fold_text(line[2:])
                 excuses = spots(text, unless)

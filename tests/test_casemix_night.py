@@ -57,7 +57,9 @@ def test_every_conversation_has_a_case_or_a_reason(mart):
     assert not mart.execute("""SELECT * FROM conversations WHERE (phase IS NULL) <> (case_reason IS NOT NULL)
         OR (topic IS NULL) <> (case_reason = 'no_customer_text' AND case_reason IS NOT NULL)
         OR (customer_type IS NULL) <> (topic IS NULL)""").fetchall()
-    codes = mart.execute("SELECT DISTINCT case_reason FROM conversations WHERE case_reason NOT IN (SELECT code FROM reasons)")
+    codes = mart.execute(
+        "SELECT DISTINCT case_reason FROM conversations WHERE case_reason NOT IN (SELECT code FROM reasons)"
+    )
     assert codes.fetchall() == []
 
 
@@ -85,16 +87,20 @@ def test_recontact_by_a_second_road(mart):
         later = [o for o in talks if list(o[1:5]) == who and (o[5], o[0]) > (start, name)]
         assert again == any(o[5] <= end + timedelta(hours=72) for o in later), name
     (as_of,) = mart.execute("SELECT as_of FROM runs ORDER BY run_id DESC LIMIT 1").fetchone()
-    late = mart.execute("SELECT count(*) FROM conversations WHERE is_mature_recontact <> (ended_at + INTERVAL 72 HOUR <= ?)", [as_of])
+    late = mart.execute(
+        "SELECT count(*) FROM conversations WHERE is_mature_recontact <> (ended_at + INTERVAL 72 HOUR <= ?)", [as_of]
+    )
     assert late.fetchone() == (0,)
     value, n = mart.execute("SELECT value, n FROM metric('recontact_72h', NULL, NULL) WHERE agent IS NULL").fetchone()
-    mature = mart.execute("SELECT avg(is_recontacted::INT), count(*) FROM conversations WHERE is_mature_recontact AND is_recontacted IS NOT NULL")
+    mature = mart.execute(
+        "SELECT avg(is_recontacted::INT), count(*) FROM conversations WHERE is_mature_recontact AND is_recontacted IS NOT NULL"
+    )
     assert (round(value, 12), n) == tuple(round(x, 12) for x in mature.fetchone())
 
 
 CHAT = """shop,channel,conversation_id,sent_at,sender_kind,agent,customer,text
-店,taobao,c1,2026-09-01 10:00:00,customer,,k1,"<b>尺码</b>怎么选,发什么快递"
-店,taobao,c1,2026-09-01 10:00:20,agent,店:甲,k1,"您好,参考详情页"
+店,taobao,c1,2026-09-01 10:00:00,customer,,k1,这个<b>尺码</b>怎么选
+店,taobao,c1,2026-09-01 10:00:20,agent,店:甲,k1,这个我不会
 店,taobao,c2,2026-09-03 09:00:00,customer,,k1,这个尺码偏大吗
 店,taobao,c2,2026-09-03 09:00:20,agent,店:甲,k1,亲正常码
 """
@@ -104,9 +110,15 @@ def test_pages_and_explain_show_the_words_that_decided(home, tmp_path):
     (tmp_path / "chat.csv").write_text(CHAT, encoding="utf-8")
     done = night(home, tmp_path / "chat.csv", pages=pages.write)
     with duckdb.connect(str(home / "mart.duckdb"), read_only=True) as con:
-        cases = con.execute("SELECT phase, topic, is_recontacted, is_mature_recontact FROM conversations ORDER BY 1").fetchall()
-    assert cases == [("pre", "商品", True, False), ("pre", "商品", False, False)] or cases[0][1:3] == ("商品", False)
+        cases = con.execute(
+            "SELECT phase, topic, is_recontacted, is_mature_recontact FROM conversations ORDER BY conversation_id"
+        ).fetchall()
+    assert cases == [("pre", "商品", True, False), ("pre", "商品", False, False)]
     index = done.reports.read_text(encoding="utf-8")
     assert "接的是哪些会话" in index and "商品 100.0%" in index
+    talks = [p.read_text(encoding="utf-8") for p in (done.reports.parent / "conversations").glob("*.html")]
+    (talk,) = (page for page in talks if "<small>c1</small>" in page)
+    section = talk.partition('<section class="case">')[2].partition("</section>")[0]
+    assert '<a href="#m1">#1</a> 「尺码」' in section and "售前" in section and "话题本身" in section
     told = CliRunner().invoke(app, ["explain", "c1", "--home", str(home)])
     assert told.exit_code == 0 and "阶段 pre · 话题 商品 · 客户类型 plain" in told.output and "尺码" in told.output
