@@ -178,8 +178,11 @@ def _of_orders(talks: pl.DataFrame, asked: pl.DataFrame, phase: Lexicon, orders:
     newest = known.select("shop", "customer", sent_at="created_at", ordered_at="created_at").sort("sent_at")
     seen = here.join_asof(newest, on="sent_at", by=["shop", "customer"], check_sortedness=False)
     age = (pl.col("sent_at") - pl.col("ordered_at")).dt.total_seconds() / 86400
-    case = pl.when((age <= of.days).not_().fill_null(True)).then(pl.lit("none")).when(age < of.transit_days)
-    case = case.then(pl.lit("within_transit")).otherwise(pl.lit("after_transit"))
+    case = (
+        pl.when((age <= of.days).not_().fill_null(True)).then(pl.lit("none"))
+        .when(age < of.transit_days).then(pl.lit("within_transit"))
+        .otherwise(pl.lit("after_transit"))
+    )  # fmt: skip
     says: Mapping[str, Mapping[str, Weight]] = {
         "none": of.none,
         "within_transit": of.within_transit,
