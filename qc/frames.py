@@ -125,6 +125,15 @@ Attribution: Noun = {
     "identity_tier": pl.String,  # how the buyer was found in the chats: customer_id, order_number; NULL: not at all
 }
 
+Share: Noun = {
+    "order_id": pl.String,
+    "rule": pl.String,
+    "shop": pl.String,
+    "agent": pl.String,  # NULL for silent
+    "class": pl.String,  # consulted, reminded, silent
+    "paid_fen": pl.Int64,
+}
+
 Rating: Noun = {
     "shop": pl.String,
     "conversation_id": pl.String,
