@@ -77,3 +77,15 @@ FROM (SELECT *, round((n1 - n0) * (c0 * v0 / 3 + (c0 * v1 + c1 * v0) / 6 + c1 * 
                         FROM sales_factors(after_from, after_to))
                   GROUP BY shop, agent)))
 ORDER BY shop, agent NULLS FIRST;
+-- 每种归属规则下,各客服在某段时间的销售额(分);agent 为空是静默
+CREATE OR REPLACE MACRO attribution_by_rule(from_day, to_day) AS TABLE
+SELECT rule, shop, agent, sum(paid_fen)::BIGINT AS fen, count(*) AS n_orders FROM attribution_shares
+WHERE (from_day IS NULL OR day >= from_day::DATE) AND (to_day IS NULL OR day <= to_day::DATE)
+GROUP BY rule, shop, agent ORDER BY rule, shop, agent;
+-- 拿来比较的两段时间:最近 7 天(28 天)和紧挨着的前 7 天(28 天);只用过完的日子(数据到 23 点以后算过完),而且两段都要有数据
+CREATE OR REPLACE MACRO sales_periods() AS TABLE
+SELECT n_days, last_day - 2 * n_days + 1 AS before_from, last_day - n_days AS before_to, last_day - n_days + 1 AS after_from, last_day AS after_to
+FROM (SELECT unnest([7, 28]) AS n_days, min(day) AS first_day, max(day) FILTER (WHERE day < over_at) AS last_day
+      FROM attributions, (SELECT (as_of + INTERVAL 1 HOUR)::DATE AS over_at FROM runs ORDER BY run_id DESC LIMIT 1)
+      WHERE is_primary)
+WHERE first_day <= last_day - 2 * n_days + 1 ORDER BY n_days;
