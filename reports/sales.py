@@ -17,19 +17,22 @@ TERMS = ("traffic", "conversion", "value", "other", "silent")
 DOTS = 30  # people in one picture; more make the next one
 
 
-def render(con: duckdb.DuckDBPyConnection, facts: Facts, links: Links, w: Words) -> str:
-    """sales.html."""
+def render(con: duckdb.DuckDBPyConnection, facts: Facts, links: Links, w: Words) -> str | None:
+    """sales.html; None where no shop has sales that can meet its chats."""
+    shops = [s["shop"] for s in facts.shops if s["paid_fen"] and ("silent_share", s["shop"]) not in facts.missing]
+    if not shops:
+        return None
     changes = _changes(con)
     shares = grouped(rows(con, "FROM attribution_by_rule(NULL, NULL)"), "shop")
     rules = rows(con, "SELECT rule, title, title_en FROM attribution_rules ORDER BY nth")
     lifts = {r["shop"]: r for r in rows(con, "FROM consulted_lift(NULL, NULL)")}
     reminded = grouped(_reminded(con), "shop")
     sections = [
-        {"shop": shop["shop"], "changes": _explained(changes, facts, links, w, shop["shop"]),
-         "rules": _rules(rules, shares.get((shop["shop"],), []), facts, links, w, shop["shop"]),
-         "lift": _lift(lifts.get(shop["shop"])),
-         "reminded": [{**r, **_who(facts, links, w, shop["shop"], r["agent"])} for r in reminded.get((shop["shop"],), [])]}
-        for shop in facts.shops if shop["paid_fen"]
+        {"shop": shop, "changes": _explained(changes, facts, links, w, shop),
+         "rules": _rules(rules, shares.get((shop,), []), facts, links, w, shop),
+         "lift": _lift(lifts.get(shop)),
+         "reminded": [{**r, **_who(facts, links, w, shop, r["agent"])} for r in reminded.get((shop,), [])]}
+        for shop in shops
     ]  # fmt: skip
     return page("sales.html", w=w, root="", facts=facts, sections=sections, rules=rules, terms=TERMS)
 

@@ -21,7 +21,8 @@ def con() -> duckdb.DuckDBPyConnection:
     made.execute("""CREATE TABLE inquiries(shop VARCHAR, day DATE); CREATE TABLE inquiry_agents(shop VARCHAR, agent VARCHAR, day DATE);
                     CREATE TABLE attributions(shop VARCHAR, agent VARCHAR, customer VARCHAR, class VARCHAR, paid_fen BIGINT, is_primary BOOLEAN,
                                               day DATE, inquiry_day DATE);
-                    CREATE TABLE observations(metric VARCHAR); CREATE TABLE kpis(metric VARCHAR)""")
+                    CREATE TABLE attribution_shares(rule VARCHAR, shop VARCHAR, agent VARCHAR, paid_fen BIGINT, day DATE);
+                    CREATE TABLE runs(run_id BIGINT, as_of TIMESTAMP)""")
     for statement in (MODELS / "mart" / "macros.sql").read_text(encoding="utf-8").split(";\n"):
         if statement.strip() and "MACRO metric" not in statement:
             made.execute(statement)
