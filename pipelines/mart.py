@@ -13,7 +13,7 @@ from ruamel.yaml import YAML
 
 from pipelines import store
 from pipelines.store import MODELS
-from qc import attribution, casemix, damage, detectors, dialogue, frames, ledger, reminders, senders
+from qc import attribution, casemix, damage, detectors, dialogue, frames, ledger, products, reminders, senders
 from qc.casewords import Lexicon
 from qc.dialogue import Profile
 from qc.metrics import KPIS, REASONS
@@ -22,7 +22,8 @@ from qc.rulebook import Pack, Scorecard
 # In the order they build on each other; each is models/<name>.sql.
 TABLES = (
     "messages", "turns", "conversations", "case_reasons", "findings", "moments", "entries", "scores", "orders", "agents",
-    "ratings", "receptions", "inquiries", "attributions", "attribution_shares", "inquiry_agents", "buyers", "reminders",
+    "ratings", "receptions", "consultations", "inquiries", "attributions", "attribution_shares", "inquiry_agents", "lost_inquiries",
+    "buyers", "reminders",
     "vendor_figures",
 )  # fmt: skip
 ON_TOP = (
@@ -88,6 +89,7 @@ def build(con: duckdb.DuckDBPyConnection, book: Book, as_of: datetime | None, sc
         "moments_": found.moments, "entries_": scored.entries, "scores_": scored.scores, "orders_": orders,
         "paid_": attribution.parents(orders), "attributions_": attribution.attribute(orders, messages, rule=book.attribution[0]),
         "shares_": attribution.shares(orders, messages, book.attribution),
+        "products_": products.shown_in(messages),
         "reminders_": reminders.reminders(orders, messages, as_of),
         "ratings_": _model(con, "current_ratings"),
         "roster_": store.frame(con, 'SELECT shop, agent, name, team, "from" FROM fact_agents'),
