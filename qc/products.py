@@ -7,7 +7,9 @@ import polars as pl
 # 「[商品] 桂花乌龙 ¥68」「【宝贝】… 价格:68.00元」, or the address of a product's page. Linear-time patterns.
 _TAG = r"^\s*[\[【][^\[\]【】]{1,8}[\]】]\s*"
 _PRICE = r"(?:¥|￥|价格[::]?|RMB)\s*(\d{1,7}(?:\.\d{1,2})?)|(\d{1,7}(?:\.\d{1,2})?)\s*元"
-_PAGE = r"^https?://(?:item\.taobao|detail\.tmall|h5\.m\.taobao|item\.m?\.?jd|item\.jd)\.com/\S*?(?:[?&]id=|/)(\d{5,20})"
+_PAGE = (
+    r"^https?://(?:item\.taobao|detail\.tmall|h5\.m\.taobao|item\.m?\.?jd|item\.jd)\.com/\S*?(?:[?&]id=|/)(\d{5,20})"
+)
 _ORDER = r"订单|运单|物流|包裹"
 LONGEST = 60  # characters of a name; what is longer is a description. Ours
 
@@ -26,7 +28,9 @@ def shown(cards: pl.Series) -> pl.DataFrame:
     name = text.str.replace(_TAG, "").str.replace_all(_PRICE, " ").str.replace_all(r"\s+", " ").str.strip_chars(" ·|,,")
     number = text.str.extract(_PAGE)
     is_address = text.str.contains(r"https?://")
-    named = pl.when(text.str.contains(_ORDER) | is_address | (name == "")).then(None).otherwise(name.str.slice(0, LONGEST))
+    named = (
+        pl.when(text.str.contains(_ORDER) | is_address | (name == "")).then(None).otherwise(name.str.slice(0, LONGEST))
+    )
     return pl.DataFrame({"text": pl.Series(cards, dtype=pl.String)}).select(
         product=pl.coalesce(number, named), price_fen=(yuan * 100).round().cast(pl.Int64)
     )
