@@ -213,7 +213,7 @@ MAPPING_KEYS = [
 
 
 def rule_schema() -> str:
-    """docs/rule.schema.json: the rule language for editors that know JSON Schema."""
+    """data/rule.schema.json: the rule language for editors that know JSON Schema."""
     schema = rulebook.PackFile.model_json_schema()
     head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "客服质检规则包"}
     return json.dumps(schema | head, ensure_ascii=False, indent=1) + "\n"

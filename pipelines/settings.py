@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -15,6 +16,7 @@ from pipelines import rules
 from pipelines.mart import Book
 from pipelines.resources import data_dir
 from qc.dialogue import Profile
+from qc.rulebook import Pack, Scorecard
 from qc.senders import Pattern
 
 KEY_FILE = "customer.key"
@@ -56,11 +58,15 @@ def load(home: Path) -> Settings:
 def book(home: Path, settings: Settings) -> Book:
     """Rule packs, scorecard, profile and word lists that this workspace judges by."""
     packs = rules.load(data_dir() / "rules", *(_folder(home, f) for f in settings.rules))
-    card = rules.load_scorecard(_named(home, "scorecards", settings.scorecard), packs)
     return Book(
-        packs, card, profile(home, settings.profile), rules.load_words(data_dir() / "lexicons" / "pleasantries.yaml"),
+        packs, scorecard(home, settings, packs), profile(home, settings.profile), rules.load_words(data_dir() / "lexicons" / "pleasantries.yaml"),
         sender_patterns(home),
     )  # fmt: skip
+
+
+def scorecard(home: Path, settings: Settings, packs: Sequence[Pack]) -> Scorecard:
+    """The workspace's scorecard, checked against these packs."""
+    return rules.load_scorecard(_named(home, "scorecards", settings.scorecard), packs)
 
 
 def sender_patterns(home: Path) -> tuple[Pattern, ...]:
