@@ -160,11 +160,12 @@ def metrics(json: Json = False) -> None:
 
 
 @rules_app.command("check")
-def rules_check(home: Home = DEFAULT_HOME, json: Json = False) -> None:
+def rules_check(home: Home = DEFAULT_HOME, json: Json = False,
+                mutate: Annotated[bool, typer.Option("--mutate", help="再把每条规则逐处弄坏,看例句察觉不察觉")] = False) -> None:  # fmt: skip
     """把每条规则自带的例句全部跑一遍:该中的要中,不该中的不能中。"""
     from pipelines import terminal
 
-    if not _guarded(lambda: terminal.rules_check(home, as_json=json)):
+    if not _guarded(lambda: (terminal.rules_mutate if mutate else terminal.rules_check)(home, as_json=json)):
         raise typer.Exit(1)
 
 

@@ -154,6 +154,20 @@ def rules_check(home: Path, *, as_json: bool) -> bool:
     return not failures
 
 
+def rules_mutate(home: Path, *, as_json: bool) -> bool:
+    """Break every rule in every way; True when some example notices each."""
+    from pipelines import settings
+    from qc import mutation
+    from qc.rulebook import rules_of
+
+    book = settings.book(home, settings.load(home))
+    n = sum(1 for rule in rules_of(book.packs).values() for _ in mutation.mutants(rule))
+    survived = mutation.survivors(book.packs, book.pleasantries)
+    table(["规则", "弄坏了什么,例句却都照旧"], survived.rows(), as_json=as_json)
+    print(f"弄坏 {n} 处,例句察觉 {n - survived.height} 处;没有察觉的,请补例句", file=sys.stderr)
+    return survived.is_empty()
+
+
 def trial(found: Trial, *, as_json: bool) -> None:
     """Counts of each rule, then quotes with what was said around them."""
     if as_json:
