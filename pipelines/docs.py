@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 import polars as pl
 from typer.main import get_command
 
-from pipelines import mart, settings, store
+from pipelines import mart, rule_manual, settings, store
 from pipelines.mapping import load
 from pipelines.resources import data_dir
 from pipelines.sources import READERS, vendor
@@ -220,6 +220,7 @@ def rule_schema() -> str:
 
 
 PAGES = {
+    "rules-language.md": rule_manual.page,
     "rule.schema.json": rule_schema,
     "metrics.md": metrics,
     "rules.md": rules,

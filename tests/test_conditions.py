@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipelines import rule_manual, rulebench
 from qc.conditions import Condition, Part, asked
 from qc.detectors import inspect, listen, unasked
 from qc.mutation import mutants, survivors
@@ -78,7 +79,7 @@ TREE = st.recursive(
 Places = set[tuple[int, int, bool]]
 
 
-def naive(item: Any, text: str) -> Places:
+def naive(item: Any, text: str) -> Places:  # noqa: PLR0911
     """The language as its manual says it, for one bubble."""
     if not isinstance(item, Condition):
         words = [item] if isinstance(item, str) else item
@@ -159,7 +160,7 @@ def test_a_rule_that_asks_for_what_is_not_there_says_so_and_finds_nothing() -> N
     said = heard("客: 在吗\n服: 请稍等,改价")
     assert unasked(rules_of(kinds()), said.messages, Beside()) == {
         "KIND_SLOW": "no_times", "KIND_MOOD": "no_sentiment", "KIND_AFTER_RULE": "no_sentiment", "KIND_BEFORE_RULE": "no_sentiment",
-        "KIND_EVENT": "no_orders", "KIND_ORDER": "no_orders", "KIND_CASE": "no_cases",
+        "KIND_EVENT": "no_orders", "KIND_ORDER": "no_orders", "KIND_CASE": "no_cases", "KIND_CUSTOMER": "no_cases",
     }  # fmt: skip
     assert inspect(*said, kinds()).findings.is_empty()
 
@@ -205,3 +206,19 @@ def test_a_pattern_finds_all_its_places_and_respects_unless() -> None:
     mine = rule(regex=r"[a-c]\d{1,2}", unless=["b2"])
     found = inspect(*heard("服: A1您好b22,c3“a4”"), pack(mine)).findings
     assert found.select("start", "quote").rows() == [(0, "A1"), (8, "c3")]
+
+
+def test_the_manual_shows_every_key_and_its_pack_is_one() -> None:
+    manual = rule_manual.page()
+    assert not [
+        line
+        for line in manual.splitlines()
+        if line.startswith("| `") and line.endswith("|  |") and "`id`" not in line and "`tests`" not in line
+    ]
+    prove(bind([load_pack(manual.split("```yaml\n")[1].split("```")[0], "manual.yaml")]))
+
+
+def test_a_new_rule_is_refused_until_its_examples_are_written() -> None:
+    text = rulebench.template("MY_RULE")
+    with pytest.raises(RulebookError, match="该命中的话1"):
+        prove(bind([load_pack(text, "new.yaml")]))
