@@ -73,8 +73,8 @@ def _fewer(key: str, value: Any, path: str) -> Iterator[tuple[str, Any]]:
     items = value if key in ("any", "all") else getattr(value, "of", [])
     if key == "any" and not any(isinstance(i, Condition) for i in items):
         return  # words are one leaf, and that was left out above
-    for what, kept in _one_less(items, path):
-        yield what, kept if key in ("any", "all") else value.model_copy(update={"of": kept})
+    for what, fewer in _one_less(items, path):
+        yield what, fewer if key in ("any", "all") else value.model_copy(update={"of": fewer})
 
 
 def _one_less(items: list[Any], path: str) -> Iterator[tuple[str, list[Any]]]:
