@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -18,6 +19,7 @@ from pipelines.resources import data_dir
 from qc.attribution import Rule
 from qc.casewords import Lexicon
 from qc.dialogue import Profile
+from qc.rulebook import Pack, Scorecard
 from qc.senders import Pattern
 
 KEY_FILE = "customer.key"
@@ -59,9 +61,8 @@ def load(home: Path) -> Settings:
 def book(home: Path, settings: Settings) -> Book:
     """Rule packs, scorecard, profile and word lists that this workspace judges by."""
     packs = rules.load(data_dir() / "rules", *(_folder(home, f) for f in settings.rules))
-    card = rules.load_scorecard(_named(home, "scorecards", settings.scorecard), packs)
     return Book(
-        packs, card, profile(home, settings.profile), rules.load_words(data_dir() / "lexicons" / "pleasantries.yaml"),
+        packs, scorecard(home, settings, packs), profile(home, settings.profile), rules.load_words(data_dir() / "lexicons" / "pleasantries.yaml"),
         attribution_rules(home), sender_patterns(home), case_lexicons(home),
     )  # fmt: skip
 
@@ -79,6 +80,11 @@ def attribution_rules(home: Path) -> tuple[Rule, ...]:
     if len({r.id for r in listed}) < len(listed):
         raise SettingsError(f"{path}: 有两种规则的 id 相同;请改名")
     return tuple(listed)
+
+
+def scorecard(home: Path, settings: Settings, packs: Sequence[Pack]) -> Scorecard:
+    """The workspace's scorecard, checked against these packs."""
+    return rules.load_scorecard(_named(home, "scorecards", settings.scorecard), packs)
 
 
 def sender_patterns(home: Path) -> tuple[Pattern, ...]:

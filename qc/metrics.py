@@ -126,6 +126,8 @@ REASONS: dict[str, tuple[str, str]] = {
     "no_invitations": ("评价数据里没有邀评时间", "ratings carry no invitation times"),
     "no_chats": ("没有会话数据", "no chats were given"),
     "no_times": ("会话数据没有时间,响应类数字不可知", "chats carry no times, so response cannot be known"),
+    "no_cases": ("还没有会话分析,不知道阶段和话题", "no analysis of the talks, so their phase and topic are not known"),
+    "no_sentiment": ("没有情绪模型的结果", "no moods were scored"),
     "no_agents": ("会话数据没有客服账号,不能分到人", "chats name no agents, so nothing can be told per person"),
     "no_observation": ("这段时间里没有可计的情况", "nothing to count in this period"),
     "censored": ("离数据截止不足10分钟,尚不能判", "less than 10 minutes before the data ends"),

@@ -21,6 +21,7 @@ class Facts(NamedTuple):
     """The mart as the pages see it; what belongs to a person or a shop is under (shop, agent)."""
 
     run: Row
+    other_rules: Row | None  # of the publication before, when it scored with others
     kpis: dict[str, Row]
     reasons: dict[str, Row]
     rules: dict[str, Row]
@@ -73,7 +74,7 @@ def gather(con: duckdb.DuckDBPyConnection) -> Facts:
     gaps = queries.gaps(con)
     target = kpis["first_response"]["target"] or 30
     return Facts(
-        run=queries.run(con), kpis=kpis, reasons=queries.reasons(con), rules=queries.rules(con), scorecard=queries.scorecard(con),
+        run=queries.run(con), other_rules=queries.other_rules(con), kpis=kpis, reasons=queries.reasons(con), rules=queries.rules(con), scorecard=queries.scorecard(con),
         shops=queries.shops(con), agents=queries.agents(con), sources=queries.sources(con),
         quarantine=queries.quarantine(con, MOST_QUARANTINED),
         gaps=grouped(gaps, "shop"), missing={(m, g["shop"]): g["reason"] for g in gaps for m in g["metrics"]},

@@ -49,8 +49,20 @@ def grouped(found: Sequence[Row], *keys: str) -> dict[tuple[Any, ...], list[Row]
 
 def run(con: duckdb.DuckDBPyConnection) -> Row:
     """The run that published this mart; empty when there is none."""
-    found = rows(con, "SELECT as_of, profile, scorecard, rules, model, version FROM runs ORDER BY run_id DESC LIMIT 1")
-    return found[0] if found else dict.fromkeys(("as_of", "profile", "scorecard", "rules", "model", "version"))
+    columns = ("as_of", "profile", "scorecard", "rules", "model", "version")
+    found = rows(con, f"SELECT {', '.join(columns)} FROM runs ORDER BY run_id DESC LIMIT 1")
+    return found[0] if found else dict.fromkeys(columns)
+
+
+def other_rules(con: duckdb.DuckDBPyConnection) -> Row | None:
+    """The publication before this one when it scored with other rules: its as_of and rules, and the rules of today."""
+    found = rows(con, """
+        SELECT before.as_of, before.rules[:12] AS rules, today.rules[:12] AS rules_now
+        FROM (SELECT * FROM runs ORDER BY run_id DESC LIMIT 1) today
+        JOIN runs before ON before.outcome = 'published' AND before.run_id < today.run_id
+        WHERE before.rules <> today.rules AND before.run_id = (
+            SELECT max(run_id) FROM runs WHERE outcome = 'published' AND run_id < today.run_id)""")  # fmt: skip
+    return found[0] if found else None
 
 
 def kpis(con: duckdb.DuckDBPyConnection) -> dict[str, Row]:
