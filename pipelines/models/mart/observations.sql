@@ -61,7 +61,8 @@ UNION ALL SELECT 'negative_language', grain, shop, agent, day, unit, n_negative,
 UNION ALL SELECT 'mood_end', grain, shop, agent, day, unit, mood_end, 1, true FROM all_conversations WHERE mood_end IS NOT NULL
 UNION ALL SELECT 'mood_shift', grain, shop, agent, day, unit, mood_shift, 1, true FROM all_conversations WHERE mood_shift IS NOT NULL
 UNION ALL SELECT 'politeness', grain, c.shop, CASE grain WHEN 'agent' THEN m.agent END, c.day, m.conversation_id || ':' || m.rule_id || '@' || coalesce(m.agent, ''), m.is_met::INT, 1, true
-FROM moments m JOIN conversations c USING (conversation_id), either WHERE grain = 'shop' OR m.agent IS NOT NULL
+FROM moments m JOIN rules r ON r.rule_id = m.rule_id AND r.severity <> 'info' JOIN conversations c USING (conversation_id), either
+WHERE grain = 'shop' OR m.agent IS NOT NULL
 UNION ALL SELECT 'csat', grain, shop, agent, day, conversation_id, (stars >= 4)::INT, 1, true FROM all_ratings WHERE stars IS NOT NULL
 UNION ALL SELECT 'dsat', grain, shop, agent, day, conversation_id, (stars <= 2)::INT, 1, true FROM all_ratings WHERE stars IS NOT NULL
 UNION ALL SELECT 'rated_rate', grain, shop, agent, day, conversation_id, (stars IS NOT NULL)::INT, 1, true FROM all_ratings WHERE invited_at IS NOT NULL
