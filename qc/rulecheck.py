@@ -10,9 +10,10 @@ from typing import NamedTuple
 import polars as pl
 
 from qc import frames
-from qc.detectors import DETECTORS, listen
+from qc.detectors import listen, run
 from qc.dialogue import Profile, turns
-from qc.rulebook import Pack, Rule, rules_of
+from qc.rule import Rule
+from qc.rulebook import Pack, rules_of
 from qc.rulefile import RulebookError
 
 # 客: the customer · 服: a human agent · 助 assist · 机 bot · 自 auto-reply · 系 system. A name may follow: 服小李.
@@ -51,10 +52,10 @@ def check(packs: Sequence[Pack], pleasantries: Sequence[str] = ()) -> pl.DataFra
         for kind, texts in (("hit", rule.tests.hit), ("miss", rule.tests.miss))
         for k, text in enumerate(texts)
     ]
-    heard = listen(*talk(examples, pleasantries), rules_of(packs))
-    found = {rule.id: set(DETECTORS[rule.by](heard, rule).findings["conversation_id"]) for rule in heard.rules.values()}
+    heard = run(listen(*talk(examples, pleasantries), packs))
+    found = {rule_id: set(one.findings["conversation_id"]) for rule_id, one in heard.items()}
     rows = [
-        (rule.id, len(rule.tests.hit), len(rule.tests.miss), _failures(pack, rule, found[rule.id]))
+        (rule.id, len(rule.tests.hit), len(rule.tests.miss), _failures(pack, rule, found.get(rule.id, set())))
         for pack in packs
         for rule in pack.rules
     ]

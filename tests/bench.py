@@ -73,7 +73,7 @@ def _phrases(pack: str) -> list[str]:
     from pipelines.rules import load
     from qc.rulebook import rules_of
 
-    return [p for rule in rules_of(load(data_dir() / "rules")).values() for p in rule.phrases]
+    return [p for rule in rules_of(load(data_dir() / "rules")).values() for p in rule.any_of or [] if isinstance(p, str)]
 
 
 def main() -> None:

@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 from qc import frames
 from qc.detectors import inspect
 from qc.phrases import occurrences
-from qc.rulebook import Rule, rules_of
+from qc.rule import Rule
+from qc.rulebook import rules_of
 from tests.talk import found, heard, inspected, shipped
 
 # Around a planted phrase: astral, emoji with modifiers, full width, traditional, combining marks; no quotation.
@@ -49,7 +50,7 @@ def _places(text: str) -> list[tuple[int, str]]:
     st.lists(st.text("ab我不能😊", min_size=1, max_size=3), min_size=1),
 )
 def test_occurrences_are_those_of_a_plain_search(text: str, phrases: list[str]) -> None:
-    places = occurrences(pl.Series([text]), [rule(phrases=sorted(set(phrases)), unless=[])])
+    places = occurrences(pl.Series([text]), [rule(any_of=sorted(set(phrases)), unless=[])])
     plain = {(i, i + len(p)) for p in set(phrases) for i in range(len(text)) if text.startswith(p, i)}
     assert set(places.select("start", "end").rows()) == plain
     assert places.height == len(plain)
@@ -85,10 +86,10 @@ def test_one_spot_is_charged_once_and_the_longest_wins() -> None:
 def test_of_one_category_the_most_severe_stays_of_two_both() -> None:
     packs = shipped()
     minor = rule(
-        id="A_MINOR", phrases=["便宜没好货"], category="x", severity="minor", where=None, exact=False, by="phrase"
+        id="A_MINOR", any_of=["便宜没好货"], category="x", severity="minor", where=None, exact=False, by="phrase"
     )
-    major = rule(id="B_MAJOR", phrases=["没好货"], category="x", severity="major", where=None, exact=False, by="phrase")
-    other = rule(id="C_OTHER", phrases=["没好货"], category="y", severity="info", where=None, exact=False, by="phrase")
+    major = rule(id="B_MAJOR", any_of=["没好货"], category="x", severity="major", where=None, exact=False, by="phrase")
+    other = rule(id="C_OTHER", any_of=["没好货"], category="y", severity="info", where=None, exact=False, by="phrase")
     minor, major, other = (r.model_copy(update={"who": "agent", "unless": []}) for r in (minor, major, other))
     one = packs[0]._replace(rules=(minor, major, other))
     findings = inspect(*heard("服: 便宜没好货,便宜没好货"), [one]).findings
