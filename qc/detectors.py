@@ -10,7 +10,7 @@ import polars as pl
 from qc import frames
 from qc.conditions import leaves
 from qc.phrases import occurrences
-from qc.places import PLACE, Beside, Talk, places
+from qc.places import PLACE, Beside, Talk, places, spoken_at
 from qc.rule import EVENTS, SEVERITIES, Rule
 from qc.rulebook import Pack, disguises_of, in_order, references, rules_of
 from qc.text import fold
@@ -88,7 +88,10 @@ def needs(rule: Rule) -> list[str]:
 
 def phrase(talk: Talk, rule: Rule) -> Inspection:
     """Each place where the rule's condition holds, where the rule looks."""
-    hits = places(talk, rule, rule).join(talk.said, on="i").filter(pl.col("who") == rule.who)
+    found = places(talk, rule, rule)
+    if found.is_empty():
+        return Inspection(frames.empty(frames.Finding), frames.empty(frames.Moment))
+    hits = spoken_at(talk, found).filter(pl.col("who") == rule.who)
     findings = within(hits, talk, rule.where).with_columns(
         finding_id=pl.format("{}#{}:{}@{}", "conversation_id", "seq", pl.lit(rule.id), "start"),
         rule_id=pl.lit(rule.id),

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import polars as pl
 
-from qc.text import fold_text
+from qc.text import characters, fold_text
 
 _KEPT = frozenset(",。!?;:、[]\n")
 _DIGITS = dict(zip("〇零一二三四五六七八九壹贰叁肆伍陆柒捌玖❶❷❸❹❺❻❼❽❾➀➁➂➃➄➅➆➇➈", "00" + "123456789" * 4, strict=True))
@@ -44,16 +44,16 @@ def undisguise(texts: pl.Series, key: Key) -> pl.Series:
     >>> undisguise(pl.Series(["加.Ｖ 信", "我 不 能,好"]), key_of := key({"微信": ["v信"]})).to_list()
     ['加微信', '我不能,好']
     """
-    characters = sorted(set("".join(texts.drop_nulls())))
-    table = {c: plain for c in characters if (plain := _spelt(c, key.marks)) != c}
+    table = {c: plain for c in characters(texts) if (plain := _spelt(c, key.marks)) != c}
     spelt = texts.str.replace_many(list(table), list(table.values())) if table else texts
     return spelt.str.replace_many(list(key.ways), list(key.words), leftmost=True) if key.ways else spelt
 
 
 def in_raw(text: str, key: Key) -> tuple[list[int], list[int]]:
     """For each character of the undisguised text, where what it stands for starts and ends in the text as written."""
-    at = [n for n, c in enumerate(text) if _spelt(c, key.marks)]
-    spelt = _spelt(text, key.marks)
+    spelt_as = [_spelt(c, key.marks) for c in text]
+    at = [n for n, c in enumerate(spelt_as) if c]
+    spelt = "".join(spelt_as)
     starts, ends, done = [], [], 0
     for found in _finder(key).finditer(spelt) if key.ways else ():
         starts += at[done : found.start()]

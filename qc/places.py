@@ -109,7 +109,7 @@ def near(asked: Asked) -> pl.DataFrame:
 
 def count(asked: Asked) -> pl.DataFrame:
     """The n-th place of a speaker in a talk."""
-    rows = asked.parts[0].join(asked.talk.said.select("i", "talk", "agent"), on="i").sort("i", "start", "end")
+    rows = spoken_at(asked.talk, asked.parts[0]).sort("i", "start", "end")
     nth = pl.int_range(1, pl.len() + 1).over("talk", "agent")
     return rows.filter(nth == asked.value.at_least).select(*PLACE)
 
@@ -175,6 +175,11 @@ def together(parts: list[pl.DataFrame], at_least: int) -> pl.DataFrame:
 def bubbles(talk: Talk, rule: Rule) -> pl.DataFrame:
     """What the rule's speaker wrote or said."""
     return talk.said.filter((pl.col("who") == rule.who) & pl.col("is_spoken"))
+
+
+def spoken_at(talk: Talk, rows: pl.DataFrame) -> pl.DataFrame:
+    """Places with the bubble that each stands in: `i` is the row of `said`."""
+    return pl.concat([rows, talk.said[rows["i"]].drop("i")], how="horizontal")
 
 
 def whole(rows: pl.DataFrame) -> pl.DataFrame:
