@@ -28,9 +28,9 @@ class Where(Strict):
     before: str | None = Field(default=None, description="另一条规则(或事件)第一次命中之前,几轮之内;和 turns 一起写")
     around: str | None = Field(default=None, description="另一条规则(或事件)第一次命中前后,几轮之内;和 turns 一起写")
     turns: int | None = Field(default=None, ge=1, description="几轮:1 就是同一轮")
-    phase: list[str] | None = Field(default=None, min_length=1, description="会话的阶段,如 presale;要有会话分析")
-    topic: list[str] | None = Field(default=None, min_length=1, description="会话的话题;要有会话分析")
-    customer: list[str] | None = Field(default=None, min_length=1, description="顾客的类型;要有会话分析")
+    phase: list[str] | None = Field(default=None, min_length=1, description="会话的阶段:pre 售前、mid 售中、after 售后")
+    topic: list[str] | None = Field(default=None, min_length=1, description="会话的话题,如 价格、物流")
+    customer: list[str] | None = Field(default=None, min_length=1, description="顾客的类型:demanding、confused、agitated、plain")
     order: list[OrderState] | None = Field(
         default=None, min_length=1, description="说这句话时顾客最近一单的状态;要有订单"
     )

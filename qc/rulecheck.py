@@ -17,7 +17,7 @@ from qc.rule import Rule
 from qc.rulebook import Pack, rules_of
 from qc.rulefile import RulebookError
 
-# What an example says besides the talk: @下单 10:00:20 · @付款 10:03:00 · @退款 10:09:00 · @阶段 presale · @话题 · @顾客类型 · @负面 0.9.
+# What an example says besides the talk: @下单 10:00:20 · @付款 10:03:00 · @退款 10:09:00 · @阶段 pre · @话题 · @顾客类型 · @负面 0.9.
 _FACT = re.compile(r"@(下单|付款|退款|阶段|话题|顾客类型|负面)\s+(\S+)")
 _ORDER_TIMES = {"下单": "created_at", "付款": "paid_at", "退款": "refund_applied_at"}
 _CASE = {"阶段": "phase", "话题": "topic", "顾客类型": "customer_type"}

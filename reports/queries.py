@@ -194,11 +194,12 @@ def given_back(con: duckdb.DuckDBPyConnection) -> list[Row]:
 
 
 def moments(con: duckdb.DuckDBPyConnection) -> list[Row]:
-    """Politeness by moment: shop, agent (NULL: the shop), rule_id, met, applies, with the Wilson interval."""
+    """Required politeness by moment: shop, agent (NULL: the shop), rule_id, met, applies, with the Wilson interval."""
     return rows(con, """
         SELECT shop, agent, rule_id, met, applies, wilson_low(met, applies) AS low, wilson_high(met, applies) AS high
         FROM (SELECT c.shop, m.agent, m.rule_id, count(*) FILTER (WHERE is_met) AS met, count(*) AS applies
               FROM moments m JOIN conversations c USING (conversation_id)
+              JOIN rules r ON r.rule_id = m.rule_id AND r.severity <> 'info'
               GROUP BY GROUPING SETS ((c.shop, m.agent, m.rule_id), (c.shop, m.rule_id))
               HAVING GROUPING(m.agent) = 1 OR m.agent IS NOT NULL)
         ORDER BY shop, agent NULLS FIRST, rule_id""")  # fmt: skip
