@@ -13,14 +13,14 @@ from ruamel.yaml import YAML
 
 from pipelines import store
 from pipelines.store import MODELS
-from qc import attribution, damage, detectors, dialogue, frames, ledger, senders
+from qc import attribution, damage, detectors, dialogue, frames, hours, ledger, promises, senders, substance
 from qc.dialogue import Profile
 from qc.metrics import KPIS, REASONS
 from qc.rulebook import Pack, Scorecard
 
 # In the order they build on each other; each is models/<name>.sql.
 TABLES = (
-    "messages", "turns", "conversations", "findings", "moments", "entries", "scores", "orders", "attributions", "agents",
+    "messages", "turns", "conversations", "promises", "coverage", "findings", "moments", "entries", "scores", "orders", "attributions", "agents",
     "ratings", "receptions", "inquiries", "inquiry_agents", "vendor_figures",
 )  # fmt: skip
 ON_TOP = (
@@ -49,7 +49,9 @@ class Book(NamedTuple):
     scorecard: Scorecard
     profile: Profile
     pleasantries: Sequence[str]
+    substance: substance.Lexicon
     senders: Sequence[senders.Pattern] = ()
+    hours: hours.Calendar = ()
 
 
 Score = Callable[[pl.Series], pl.DataFrame]
@@ -70,14 +72,19 @@ def build(con: duckdb.DuckDBPyConnection, book: Book, as_of: datetime | None, sc
     turns = dialogue.turns(messages, book.profile, as_of=as_of, pleasantries=book.pleasantries)
     step("检查用语")
     found = damage.without_unread(detectors.inspect(messages, turns, book.packs), messages)
+    said = promises.replies(messages, book.profile, book.substance)
+    asked = promises.questions(messages, book.substance, book.pleasantries)
+    pace = promises.pace(turns, said, asked, book.profile, as_of=as_of, calendar=book.hours)
+    kept = promises.promises(turns, said, asked, found.findings, messages, as_of=as_of, calendar=book.hours)
     scored = ledger.score(found.findings, found.moments, messages, book.packs, book.scorecard)
     step("客户情绪")
-    said = messages.filter((pl.col("sender_kind") == "customer") & (pl.col("content_kind") == "text") & ~pl.col("is_damaged"))
-    sentiment = score(said["text"].unique())
+    felt = messages.filter((pl.col("sender_kind") == "customer") & (pl.col("content_kind") == "text") & ~pl.col("is_damaged"))
+    sentiment = score(felt["text"].unique())
     step("订单归属")
     orders = frames.of(frames.Order, _model(con, "current_orders"))
     given = {
-        "arranged": messages, "sentiment": sentiment, "turns_": turns, "findings_": found.findings,
+        "arranged": messages, "sentiment": sentiment, "turns_": turns, "pace_": pace, "promises_": kept,
+        "findings_": found.findings,
         "moments_": found.moments, "entries_": scored.entries, "scores_": scored.scores, "orders_": orders,
         "paid_": attribution.parents(orders), "attributions_": attribution.attribute(orders, messages),
         "ratings_": _model(con, "current_ratings"),

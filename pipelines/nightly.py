@@ -174,7 +174,7 @@ def _fingerprint(con: duckdb.DuckDBPyConnection, book: Book, as_of: datetime | N
     reviews = con.execute("SELECT count(*), max(reviewed_at)::VARCHAR, (SELECT count(*) FROM erasures) FROM reviews").fetchone()
     what = [
         facts, reviews, rulebook.pack_hash(book.packs), book.scorecard.model_dump(mode="json"),
-        book.profile.model_dump(mode="json"), list(book.pleasantries),
+        book.profile.model_dump(mode="json"), list(book.pleasantries), book.substance.model_dump(), list(book.hours),
         [p.model_dump() for p in book.senders], str(as_of), model, lang, product_version(),
     ]  # fmt: skip
     return hashlib.sha256(json.dumps(what, sort_keys=True, default=str).encode()).hexdigest()[:16]
