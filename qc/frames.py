@@ -62,7 +62,7 @@ Pace: Noun = {
     "n_open_shop": pl.Int32,  # the same of the whole shop
     "substantive_seq": pl.Int32,  # the first reply after the question that says something; NULL: none
     "substantive_s": pl.Float64,  # seconds from the question to it
-    "is_stalled": pl.Boolean,  # answered, but by nothing that says anything for over 300 s; NULL: too early to tell
+    "is_stalled": pl.Boolean,  # put off: from the first reply on, nothing said for over 300 s; NULL: too early to tell
 }
 
 Promise: Noun = {

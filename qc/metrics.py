@@ -45,7 +45,7 @@ KPIS: tuple[Kpi, ...] = (
     Kpi("preliminary_5min", "5分钟初步答复率", "Substantive answer within 5 min", "rate", "%", "preliminary_5min", "response",
         "第一个真正的问题之后300秒内有实质答复的会话 ÷ 有首轮的会话;问候、「稍等」、表情、单发卡片、纯致歉不算答复", "high"),
     Kpi("stalling", "敷衍率", "Stalling", "rate", "%", "stalling", "response",
-        "超过300秒只有「稍等」「在的」之类回应的轮次 ÷ 轮次", "low"),
+        "回了「稍等」「在的」之类以后,超过300秒没有一句实质答复的轮次 ÷ 轮次", "low"),
     Kpi("slow_response", "慢响应率", "Slow responses", "rate", "%", "slow_response", "response",
         "等待超过100秒的轮次(含未回复)÷ 轮次", "low"),
     Kpi("unanswered", "未回复率", "Unanswered", "rate", "%", "unanswered", "response", "未回复轮次 ÷ 轮次", "low"),

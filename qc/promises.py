@@ -53,8 +53,8 @@ def pace(
 ) -> pl.DataFrame:  # fmt: skip
     """frames.Turn, `replies`, `questions` -> frames.Pace. KPI §2 stalling, concurrency.
 
-    Stalled: a real question whose first reply says nothing (a mere thanks aside), and no reply says anything within
-    300 s of it.
+    Stalled: a real question whose first reply says nothing (a mere thanks aside), and for 300 s from that reply none
+    says anything. The clock starts with the stall: who comes late, and then answers, is slow and no staller.
     """
     key = ["conversation_id", "turn"]
     answer = said.filter(pl.col("kind") == "answer").select("conversation_id", substantive_seq="seq", said_at="sent_at")
@@ -66,15 +66,14 @@ def pace(
     )  # fmt: skip
     rows = _next(rows, answer, "asked_seq", "substantive_seq")
     rows = rows.join(first, on=["conversation_id", "answered_seq"], how="left").join(real, on=key, how="left")
-    waited = seconds(pl.col("said_at") - pl.col("asked_at"))
-    so_far = pl.coalesce(waited, seconds(pl.lit(as_of, dtype=frames.TIME) - pl.col("asked_at")))
+    put_off = seconds(pl.coalesce("said_at", pl.lit(as_of, dtype=frames.TIME)) - pl.col("answered_at"))
     empty = pl.col("is_answered") & pl.col("has_question").fill_null(False) & ~pl.col("first_kind").is_in(["answer", "courtesy"])
     limit = LIMITS_S["preliminary"]
     stalled = (
         pl.when(~empty.fill_null(False)).then(False)
-        .when(waited <= limit).then(False).when(so_far > limit).then(True)
+        .when(put_off > limit).then(True).when(pl.col("said_at").is_not_null()).then(False)
     )  # fmt: skip
-    return frames.of(frames.Pace, rows.with_columns(substantive_s=waited, is_stalled=stalled).sort(key))
+    return frames.of(frames.Pace, rows.with_columns(substantive_s=seconds(pl.col("said_at") - pl.col("asked_at")), is_stalled=stalled).sort(key))
 
 
 def promises(

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-INK, SOFT, FAINT, LINE, OWN, SHOP = "#26303c", "#5d6876", "#aab3bf", "#e3e7ec", "#1f5f8b", "#7a5c2e"
+INK, SOFT, FAINT, LINE, OWN, SHOP, LATE = "#26303c", "#5d6876", "#aab3bf", "#e3e7ec", "#1f5f8b", "#7a5c2e", "#d98a4b"
 WIDTH = 300  # px; drawn as large as it is shown, so that 10 px stay 10 px
 SMALL_N = 10  # a day that stands on fewer units is drawn lighter
 DAYS = 30
@@ -136,12 +136,63 @@ def talk(moods: Sequence[tuple[int, float]], found: Sequence[int], last: int, wo
     return _svg(fig)
 
 
-def _canvas(height: float, *, left: float, bottom: float, top: float) -> tuple[Figure, Axes]:
+def bins(own: Sequence[Row], shop: Sequence[Row], labels: Sequence[str], first: int, unit: str) -> str:
+    """Medians a bin: own as dots with their intervals and n below, the shop's as a dashed line with its band."""
+    fig, ax = _canvas(150, left=0.145, bottom=0.25, top=0.96)
+    _band(ax, [(r["bin"], r["low"], r["high"]) for r in shop])
+    _line(ax, [(r["bin"], r["value"]) for r in shop], color=SHOP, lw=1.3, ls=(0, (3, 2)))
+    for r in own:
+        pale = r["n"] < SMALL_N
+        ax.plot([r["bin"]] * 2, [r["low"], r["high"]], color=OWN, lw=1.6, alpha=0.35 if pale else 1, solid_capstyle="butt")
+        ax.plot([r["bin"]], [r["value"]], "o", ms=5, color=OWN, mfc="white" if pale else OWN, mew=1)
+    # Who has few turns in a bin does not stretch the scale.
+    enough = [r for r in own if r["n"] >= SMALL_N]
+    known = [r[k] for r in (*enough, *shop) for k in ("low", "high")] + [r["value"] for r in own]
+    _scale(ax, [0, *known], unit)
+    counts = {r["bin"]: f"{r['n']:,}" for r in own}
+    places = range(first, first + len(labels))
+    ax.set_xlim(first - 0.5, first + len(labels) - 0.5)
+    ax.set_xticks(places, [f"{x}\n{counts.get(b, 0)}" for b, x in zip(places, labels, strict=True)], fontsize=8.5)
+    return _svg(fig)
+
+
+def week(cells: Sequence[Row], days: Sequence[str]) -> str:
+    """Hours of the week: colour is the share answered late or not at all (pale: few turns), in the cell customers and
+    agents a day, a frame where one more person would have helped (thick: on two days or more)."""
+    fig, ax = _canvas(212, left=0.042, bottom=0.1, top=0.995, width=980)
+    for c in cells:
+        x, y, n = c["hour"], c["weekday"] - 1, c["n_turns"]
+        share = c["n_late"] / n if n else 0
+        color = (*_mixed("#ffffff", LATE, min(1, share / 0.6)), 0.45 if n < SMALL_N else 1)
+        ax.fill_between([x, x + 1], y, y + 1, color=color, lw=0)
+        if n:
+            text = f"{c['n_customers'] / c['n_days']:.1f}/{c['n_agent_hours'] / c['n_days']:.1f}"
+            ax.text(x + 0.5, y + 0.52, text, ha="center", va="center", fontsize=8.5, color=INK if n >= SMALL_N else SOFT)
+    for c in (c for c in cells if c["n_short"]):
+        x, y = c["hour"], c["weekday"] - 1
+        lw = 2.2 if c["n_short_days"] > 1 else 1
+        ax.plot([x + 0.04, x + 0.96, x + 0.96, x + 0.04, x + 0.04], [y + 0.06, y + 0.06, y + 0.94, y + 0.94, y + 0.06], color=INK, lw=lw)
+    ax.set_xlim(0, 24)
+    ax.set_ylim(7, 0)
+    ax.set_xticks([h + 0.5 for h in range(24)], [str(h) for h in range(24)])
+    ax.set_yticks([d + 0.5 for d in range(7)], list(days), color=INK)
+    ax.spines["bottom"].set_visible(False)
+    ax.tick_params(length=0)
+    return _svg(fig)
+
+
+def _mixed(low: str, high: str, share: float) -> tuple[float, ...]:
+    """A colour between two, as red, green, blue of 0..1."""
+    a, z = ([int(c[i : i + 2], 16) / 255 for i in (1, 3, 5)] for c in (low, high))
+    return tuple(round(x + (y - x) * share, 3) for x, y in zip(a, z, strict=True))
+
+
+def _canvas(height: float, *, left: float, bottom: float, top: float, width: float = WIDTH) -> tuple[Figure, Axes]:
     from matplotlib import rc_context
     from matplotlib.figure import Figure
 
     with rc_context(_style()):
-        fig = Figure(figsize=(WIDTH / 72, height / 72), dpi=72, facecolor="none")
+        fig = Figure(figsize=(width / 72, height / 72), dpi=72, facecolor="none")
         ax = fig.add_axes((left, bottom, 0.985 - left, top - bottom), facecolor="none")
     return fig, ax
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from reports import charts, sparks
+from reports import charts, promises, sparks, staffing
 from reports.charts import Dot
 from reports.facts import Facts, Links
 from reports.html import page, picture
@@ -36,6 +36,7 @@ def _section(facts: Facts, links: Links, w: Words, shop: Row) -> dict[str, Any]:
         "lines": [_line(facts, w, links, name, a, columns) for a in [None, *people]], "n_people": len(people),
         "nobody": w.reason(facts.reasons, "no_agents") if facts.value("conversations", name) else "",
         "comparisons": _comparisons(facts, w, name, people), "trends": trends(facts, w, name), "money": _money(facts, w, shop),
+        "promises": promises.lines(facts, w, name), "coverage": staffing.coverage(facts, w, name),
         "worst": [quoted(facts, links, w, f, f["who"]) for f in facts.worst.get((name, None), [])],
         "gaps": [(g[w.lang] or g["reason"], w.join([w.kpi(facts.kpis[m]) for m in sorted(g["metrics"], key=in_order)]))
                  for g in facts.gaps.get((name,), [])],

@@ -32,9 +32,10 @@ TRENDS = ("average_response", "unanswered", "qa_score", "csat", "conversion_d3",
 # The four blocks of a scorecard, each with the number whose days are drawn beside it.
 BLOCKS: dict[str, tuple[str, tuple[str, ...]]] = {
     "response": ("average_response", (
-        "conversations", "receptions", "first_response", "first_response_p90", "first_response_30s", "average_response",
-        "response_p50", "response_p90", "response_3min", "slow_response", "unanswered", "handling_time")),
-    "quality": ("qa_score", ("qa_score", "final_score", "negative_language", "politeness")),
+        "conversations", "receptions", "first_response", "first_response_p90", "first_response_30s", "preliminary_5min",
+        "average_response", "response_p50", "response_p90", "response_3min", "slow_response", "stalling", "unanswered",
+        "concurrency", "concurrency_p90", "reply_ratio", "reply_ratio_chars", "handling_time")),
+    "quality": ("qa_score", ("qa_score", "final_score", "negative_language", "politeness", "solution_24h")),
     "satisfaction": ("csat", ("csat", "dsat", "rated_rate", "invited_rate", "mood_shift", "mood_end")),
     "sales": ("conversion_d3", (
         "inquiries", "conversion_d1", "conversion_d3", "sales", "sales_net", "paid_orders", "sales_per_buyer",
@@ -62,6 +63,8 @@ def shown(value: float | None, unit: str) -> str:
         return f"{value:.0f} s"
     if unit == "mood":
         return f"{round(value, 2) + 0.0:+.2f}"  # never −0.00
+    if unit == "x":
+        return f"{value:.2f}"
     return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.1f}"
 
 
