@@ -133,4 +133,3 @@ def _open_until(at: pl.Series, spans: pl.DataFrame) -> pl.Series:
     inside = (pl.min_horizontal("at", "end") - pl.col("start")).dt.total_microseconds()
     passed = (pl.col("before") + inside).fill_null(0)
     return found.select(pl.when(pl.col("at").is_not_null()).then(passed)).to_series()
-

@@ -21,13 +21,16 @@ def n_open(turns: pl.DataFrame, profile: Profile, by: Sequence[str] = AGENT) -> 
     us = pl.duration(microseconds=1)
     end = pl.min_horizontal("answered_at", pl.col("asked_at") + pl.duration(seconds=profile.unanswered_s))
     rows = turns.select(*by, "asked_at", "answered_at", "reason").with_row_index("i")
-    known = pl.all_horizontal(pl.col(*by, "asked_at").is_not_null()) & (pl.col("reason") != "pleasantry").fill_null(True)
+    known = pl.all_horizontal(pl.col(*by, "asked_at").is_not_null()) & (pl.col("reason") != "pleasantry").fill_null(
+        True
+    )
     # A turn that is answered in the very second it opens was open at its start all the same.
     open_ = rows.filter(known).with_columns(end=pl.max_horizontal(end, pl.col("asked_at") + us))
     change = pl.concat([
         open_.select(*by, at="asked_at", n=pl.lit(1, dtype=pl.Int64)), open_.select(*by, at="end", n=pl.lit(-1, dtype=pl.Int64)),
     ])  # fmt: skip
-    level = change.group_by(*by, "at").agg(pl.col("n").sum()).sort(*by, "at").with_columns(n=pl.col("n").cum_sum().over(by))
+    level = (
+        change.group_by(*by, "at").agg(pl.col("n").sum()).sort(*by, "at").with_columns(n=pl.col("n").cum_sum().over(by))
+    )
     found = open_.join(level, left_on=[*by, "asked_at"], right_on=[*by, "at"], how="left")
     return rows.join(found.select("i", "n"), on="i", how="left").sort("i")["n"].cast(pl.Int32)
-

@@ -17,7 +17,9 @@ from qc.text import is_pleasantry
 # FIELD.md: answer within 30 s, a preliminary answer within 5 min, a solution of a complaint within 24 h.
 LIMITS_S = {"first_answer": 30, "preliminary": 300, "solution": 86_400}
 COMPLAINT, SOLUTION = "CUSTOMER_COMPLAINS", "SOLUTION_PROPOSED"  # the rules that find them
-_SILENT = ("card",)  # what an agent sends without saying anything; a picture may be the answer: the doubt is the agent's
+_SILENT = (
+    "card",
+)  # what an agent sends without saying anything; a picture may be the answer: the doubt is the agent's
 
 
 def replies(messages: pl.DataFrame, profile: Profile, lexicon: substance.Lexicon) -> pl.DataFrame:
@@ -67,13 +69,20 @@ def pace(
     rows = _next(rows, answer, "asked_seq", "substantive_seq")
     rows = rows.join(first, on=["conversation_id", "answered_seq"], how="left").join(real, on=key, how="left")
     put_off = seconds(pl.coalesce("said_at", pl.lit(as_of, dtype=frames.TIME)) - pl.col("answered_at"))
-    empty = pl.col("is_answered") & pl.col("has_question").fill_null(False) & ~pl.col("first_kind").is_in(["answer", "courtesy"])
+    empty = (
+        pl.col("is_answered")
+        & pl.col("has_question").fill_null(False)
+        & ~pl.col("first_kind").is_in(["answer", "courtesy"])
+    )
     limit = LIMITS_S["preliminary"]
     stalled = (
         pl.when(~empty.fill_null(False)).then(False)
         .when(put_off > limit).then(True).when(pl.col("said_at").is_not_null()).then(False)
     )  # fmt: skip
-    return frames.of(frames.Pace, rows.with_columns(substantive_s=seconds(pl.col("said_at") - pl.col("asked_at")), is_stalled=stalled).sort(key))
+    return frames.of(
+        frames.Pace,
+        rows.with_columns(substantive_s=seconds(pl.col("said_at") - pl.col("asked_at")), is_stalled=stalled).sort(key),
+    )
 
 
 def promises(
@@ -103,12 +112,18 @@ def _first_answer(turns: pl.DataFrame) -> pl.DataFrame:
 
 def _preliminary(turns: pl.DataFrame, said: pl.DataFrame, asked: pl.DataFrame) -> pl.DataFrame:
     """From the first real question to the first reply that says something; where nothing is asked, any reply will do."""
-    real = asked.filter("is_real").sort("conversation_id", "seq").group_by("conversation_id", maintain_order=True).first()
+    real = (
+        asked.filter("is_real").sort("conversation_id", "seq").group_by("conversation_id", maintain_order=True).first()
+    )
     rows = turns.filter("is_first").select("conversation_id", first_seq="asked_seq")
     rows = rows.join(real.select("conversation_id", real_seq="seq"), on="conversation_id", how="left")
     rows = rows.with_columns(seq=pl.coalesce("real_seq", "first_seq"))
-    rows = _in_turn(rows, turns).join(asked.select("conversation_id", "seq", "sent_at"), on=["conversation_id", "seq"], how="left")
-    of_turn = turns.select("conversation_id", "turn", "shop", agent="responsible", is_spoken="is_answered", turn_reason="reason")
+    rows = _in_turn(rows, turns).join(
+        asked.select("conversation_id", "seq", "sent_at"), on=["conversation_id", "seq"], how="left"
+    )
+    of_turn = turns.select(
+        "conversation_id", "turn", "shop", agent="responsible", is_spoken="is_answered", turn_reason="reason"
+    )
     rows = rows.join(of_turn, on=["conversation_id", "turn"], how="left")
     some = said.select("conversation_id", evidence_seq="seq", kept_at="sent_at")
     answer = some.filter(said["kind"] == "answer")
@@ -127,16 +142,27 @@ def _solution(turns: pl.DataFrame, findings: pl.DataFrame, messages: pl.DataFram
     """From the first complaint of a conversation to the first solution offered after it, there or in a later talk of the
     same customer with the shop: who is called back the next morning has been helped."""
     at = messages.select("conversation_id", "seq", "sent_at", "shop", "channel", "customer")
-    found = findings.filter(pl.col("rule_id").is_in([COMPLAINT, SOLUTION])).select("rule_id", "conversation_id", "seq").unique()
+    found = (
+        findings.filter(pl.col("rule_id").is_in([COMPLAINT, SOLUTION]))
+        .select("rule_id", "conversation_id", "seq")
+        .unique()
+    )
     found = found.join(at, on=["conversation_id", "seq"]).sort("sent_at", "conversation_id", "seq")
-    first = found.filter(pl.col("rule_id") == COMPLAINT).sort("conversation_id", "seq").group_by("conversation_id", maintain_order=True).first()
+    first = (
+        found.filter(pl.col("rule_id") == COMPLAINT)
+        .sort("conversation_id", "seq")
+        .group_by("conversation_id", maintain_order=True)
+        .first()
+    )
     rows = _in_turn(first, turns).join(
         turns.select("conversation_id", "turn", agent="responsible"), on=["conversation_id", "turn"], how="left"
     )
     offer = found.filter(pl.col("rule_id") == SOLUTION).select(
         "shop", "channel", "customer", evidence_conversation_id="conversation_id", evidence_seq="seq", kept_at="sent_at"
     )
-    here = rows.join(offer.drop("shop", "channel", "customer"), left_on="conversation_id", right_on="evidence_conversation_id")
+    here = rows.join(
+        offer.drop("shop", "channel", "customer"), left_on="conversation_id", right_on="evidence_conversation_id"
+    )
     here = here.filter(pl.col("evidence_seq") > pl.col("seq")).with_columns(evidence_conversation_id="conversation_id")
     later = rows.join(offer, on=["shop", "channel", "customer"]).filter(
         (pl.col("kept_at") > pl.col("sent_at")) & (pl.col("evidence_conversation_id") != pl.col("conversation_id"))

@@ -5,7 +5,7 @@ A text is no answer when it is put together from nothing but the words of the le
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Self
 
 import polars as pl
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -13,7 +13,6 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from qc.text import PUNCTUATION, SMILEY, fold, fold_text
 
 KINDS = ("answer", "stall", "sympathy", "greeting", "courtesy", "face")
-Kind = Literal["answer", "stall", "sympathy", "greeting", "courtesy", "face"]
 _SLOTS = {
     "{n}": r"(?:\d+|\[数字x\]|[一二两三四五六七八九十几半])",
     "{word}": r"[\p{Han}a-z0-9]{0,8}",
@@ -33,11 +32,11 @@ class Lexicon(BaseModel):
     courtesy: list[str]
     ack: list[str]  # alone it accepts, hence answers; beside a stall it does not
     neutral: list[str]  # forms of address and particles
-    examples: dict[Kind, list[str]]
+    examples: dict[str, list[str]]
 
     @model_validator(mode="after")
     def _has_examples(self) -> Self:
-        if missing := [k for k in KINDS if not self.examples.get(k)]:
+        if missing := [k for k in KINDS if k not in self.examples]:
             raise ValueError(f"「examples」缺少 {'、'.join(missing)} 的例句;请补上")
         return self
 
@@ -53,19 +52,17 @@ def kinds(texts: pl.Series, lexicon: Lexicon) -> pl.Series:
     base = [*words, *lexicon.courtesy, *lexicon.greeting, *lexicon.sympathy]
     said = pl.col("t").str.contains
     stalling = [*base, *lexicon.stall, *lexicon.around]
-    made_of = {
+    stalls = said(_only([*stalling, *lexicon.ack])) & ~said(_only([*words, *lexicon.around, *lexicon.ack]))
+    tests = {  # the first that holds
         "face": said(_only(words)),
         "courtesy": said(_only([*words, *lexicon.courtesy])),
         "greeting": said(_only([*words, *lexicon.courtesy, *lexicon.greeting])),
         "sympathy": said(_only([*base, *lexicon.around])) & said(_any(lexicon.sympathy)),
+        "answer": said(_only([*base, *lexicon.around, *lexicon.ack])) & said(_any(lexicon.ack)),
+        "stall": stalls,
     }
-    accepts = said(_only([*base, *lexicon.around, *lexicon.ack])) & said(_any(lexicon.ack))
-    stalls = said(_only([*stalling, *lexicon.ack])) & ~said(_only([*words, *lexicon.around, *lexicon.ack]))
-    kind = pl.when(made_of["face"]).then(pl.lit("face"))
-    for name in ("courtesy", "greeting", "sympathy"):
-        kind = kind.when(made_of[name]).then(pl.lit(name))
-    kind = kind.when(accepts).then(pl.lit("answer")).when(stalls).then(pl.lit("stall"))
-    return folded.select(kind.otherwise(pl.lit("answer")).alias(texts.name or "kind")).to_series()
+    kind = pl.coalesce(*(pl.when(holds).then(pl.lit(name)) for name, holds in tests.items()), pl.lit("answer"))
+    return folded.select(kind.alias(texts.name or "kind")).to_series()
 
 
 def _only(words: list[str]) -> str:

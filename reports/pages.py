@@ -36,7 +36,8 @@ def _write_all(con: duckdb.DuckDBPyConnection, folder: Path, w: Words) -> None:
     facts = gather(con)
     where = links(facts)
     _save(folder / "index.html", shop.render(facts, where, w))
-    _save(folder / "promises.html", promises.render(facts, where, w))
+    if facts.pace.promises:
+        _save(folder / "promises.html", promises.render(facts, where, w))
     for agent in facts.agents:
         _save(folder / where.agents[agent["shop"], agent["agent"]], scorecard.render(facts, where, w, agent))
     for one in evidence.talks(con, set(where.talks)):

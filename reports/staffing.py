@@ -19,13 +19,23 @@ MOST_HOURS = 12
 def loads(facts: Facts, w: Words, agent: Row) -> list[dict[str, Any]]:
     """Two pictures: the median wait by open turns in hand, and by hour of the day."""
     made = []
-    for name, groups, labels, first in (("by_load", facts.pace.by_load, LOADS, 1), ("by_hour", facts.pace.by_hour, DAY_PARTS, 0)):
+    for name, groups, labels, first in (
+        ("by_load", facts.pace.by_load, LOADS, 1),
+        ("by_hour", facts.pace.by_hour, DAY_PARTS, 0),
+    ):
         own, shop = (groups.get((agent["shop"], who), []) for who in (agent["agent"], None))
         if not own:
             continue
         svg = charts.bins(own, shop, labels, first, "s")
         said = "; ".join(f"{labels[r['bin'] - first]}: {r['value']:.0f} s (n {r['n']})" for r in own)
-        made.append({"name": w.one("load", name), "note": w.one("load", f"{name}_note"), "src": picture(svg), "alt": f"{w.one('load', name)} {said}"})
+        made.append(
+            {
+                "name": w.one("load", name),
+                "note": w.one("load", f"{name}_note"),
+                "src": picture(svg),
+                "alt": f"{w.one('load', name)} {said}",
+            }
+        )
     return made
 
 
@@ -34,7 +44,9 @@ def coverage(facts: Facts, w: Words, shop: str) -> dict[str, Any] | None:
     cells = facts.pace.coverage.get((shop,), [])
     if not any(c["n_turns"] for c in cells):
         return None
-    short = sorted((c for c in cells if c["n_short"]), key=lambda c: (-c["n_short_days"], -c["n_short"], c["weekday"], c["hour"]))
+    short = sorted(
+        (c for c in cells if c["n_short"]), key=lambda c: (-c["n_short_days"], -c["n_short"], c["weekday"], c["hour"])
+    )
     days = w.weekdays.split()
     turns, missed = (sum(c[k] for c in cells) for k in ("n_turns", "n_short"))
     svg = charts.week(cells, days)

@@ -55,16 +55,13 @@ def shown(value: float | None, unit: str) -> str:
     """
     if value is None:
         return "–"
-    if unit == "%":
-        return f"{value * 100:.1f}%"
-    if unit == "fen":
-        return f"¥{value / 100:,.2f}"
-    if unit == "s":
-        return f"{value:.0f} s"
-    if unit == "mood":
-        return f"{round(value, 2) + 0.0:+.2f}"  # never −0.00
-    if unit == "x":
-        return f"{value:.2f}"
+    value = float(value)
+    forms = {
+        "%": f"{value * 100:.1f}%", "fen": f"¥{value / 100:,.2f}", "s": f"{value:.0f} s", "x": f"{value:.2f}",
+        "mood": f"{round(value, 2) + 0.0:+.2f}",  # never −0.00
+    }  # fmt: skip
+    if unit in forms:
+        return forms[unit]
     return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.1f}"
 
 

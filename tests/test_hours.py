@@ -53,7 +53,11 @@ def reference(calendar: Calendar, start: datetime, end: datetime) -> float:
     def is_open(at: datetime) -> bool:
         since = [(at.hour * 60 + at.minute) * 60 + 86400 * back for back in (0, 1)]
         days = [at.date() - timedelta(days=back) for back in (0, 1)]
-        return any(s.opens_s is not None and s.opens_s <= t < s.closes_s for d, t in zip(days, since, strict=True) for s in shifts(d))
+        return any(
+            s.opens_s is not None and s.opens_s <= t < s.closes_s
+            for d, t in zip(days, since, strict=True)
+            for s in shifts(d)
+        )
 
     return 60.0 * sum(is_open(start + timedelta(minutes=m)) for m in range(int((end - start).total_seconds()) // 60))
 

@@ -30,7 +30,7 @@ def rows(name: str) -> Iterator[list[str]]:
 
 @pytest.mark.parametrize("wanted", KINDS)
 def test_the_lexicon_proves_itself(wanted: str) -> None:
-    examples = LEXICON.examples[wanted]  # type: ignore[index]
+    examples = LEXICON.examples[wanted]
     assert dict(zip(examples, kind(*examples), strict=True)) == dict.fromkeys(examples, wanted)
 
 
