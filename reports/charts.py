@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-INK, SOFT, FAINT, LINE, OWN, SHOP, LATE = "#26303c", "#5d6876", "#aab3bf", "#e3e7ec", "#1f5f8b", "#7a5c2e", "#d98a4b"
+INK, SOFT, FAINT, LINE, OWN, SHOP = "#26303c", "#5d6876", "#aab3bf", "#e3e7ec", "#1f5f8b", "#7a5c2e"
 WIDTH = 300  # px; drawn as large as it is shown, so that 10 px stay 10 px
 SMALL_N = 10  # a day that stands on fewer units is drawn lighter
 DAYS = 30
@@ -156,43 +156,47 @@ def bins(own: Sequence[Row], shop: Sequence[Row], labels: Sequence[str], first: 
     return _svg(fig)
 
 
-def week(cells: Sequence[Row], days: Sequence[str]) -> str:
-    """Hours of the week: colour is the share answered late or not at all (pale: few turns), in the cell customers and
-    agents a day, a frame where one more person would have helped (thick: on two days or more)."""
-    fig, ax = _canvas(212, left=0.042, bottom=0.1, top=0.995, width=980)
-    for c in cells:
-        x, y, n = c["hour"], c["weekday"] - 1, c["n_turns"]
-        share = c["n_late"] / n if n else 0
-        color = (*_mixed("#ffffff", LATE, min(1, share / 0.6)), 0.45 if n < SMALL_N else 1)
-        ax.fill_between([x, x + 1], y, y + 1, color=color, lw=0)
-        if n:
-            text = f"{c['n_customers'] / c['n_days']:.1f}/{c['n_agent_hours'] / c['n_days']:.1f}"
-            ax.text(x + 0.5, y + 0.52, text, ha="center", va="center", fontsize=8.5, color=INK if n >= SMALL_N else SOFT)
-    for c in (c for c in cells if c["n_short"]):
-        x, y = c["hour"], c["weekday"] - 1
-        lw = 2.2 if c["n_short_days"] > 1 else 1
-        ax.plot([x + 0.04, x + 0.96, x + 0.96, x + 0.04, x + 0.04], [y + 0.06, y + 0.06, y + 0.94, y + 0.94, y + 0.06], color=INK, lw=lw)
-    ax.set_xlim(0, 24)
-    ax.set_ylim(7, 0)
-    ax.set_xticks([h + 0.5 for h in range(24)], [str(h) for h in range(24)])
-    ax.set_yticks([d + 0.5 for d in range(7)], list(days), color=INK)
-    ax.spines["bottom"].set_visible(False)
-    ax.tick_params(length=0)
+def waterfall(steps: Sequence[tuple[str, float]], start: float, names: tuple[str, str]) -> str:
+    """From one sum to another: `start`, each step up or down from where the last one ended, and the end. Fen."""
+    height = 44 + 24 * (len(steps) + 2)
+    labels = [names[0], *(name for name, _ in steps), names[1]]
+    left = min(0.4, 0.06 + 0.036 * max(_width(label) for label in labels))
+    fig, ax = _canvas(height, left=left, bottom=22 / height, top=1 - 6 / height)
+    at, reached = start, [start]
+    for y, (_, step) in enumerate(steps, 1):
+        ax.plot([at, at], [y - 1, y + 0.3], color=FAINT, lw=0.8, zorder=0)
+        ax.barh(y, step, left=at, color=OWN if step >= 0 else SHOP, height=0.6)
+        at += step
+        reached.append(at)
+    ax.plot([at, at], [len(steps), len(steps) + 1], color=FAINT, lw=0.8, zorder=0)
+    ax.plot([start, at], [0, len(steps) + 1], "o", color=INK, ms=5, ls="none")
+    ax.set_yticks(range(len(labels)), [_short(label) for label in labels], color=INK)
+    ax.set_ylim(len(labels) - 0.4, -0.6)
+    _scale(ax, reached, "fen", axis="x")
     return _svg(fig)
 
 
-def _mixed(low: str, high: str, share: float) -> tuple[float, ...]:
-    """A colour between two, as red, green, blue of 0..1."""
-    a, z = ([int(c[i : i + 2], 16) / 255 for i in (1, 3, 5)] for c in (low, high))
-    return tuple(round(x + (y - x) * share, 3) for x, y in zip(a, z, strict=True))
+def ranges(rows: Sequence[tuple[str, Sequence[float]]], unit: str) -> str:
+    """Who on the y axis; the numbers that several definitions give, the first as a full dot, the others hollow."""
+    height = 30 + 19 * len(rows)
+    left = min(0.36, 0.05 + 0.036 * max(_width(name) for name, _ in rows))
+    fig, ax = _canvas(height, left=left, bottom=22 / height, top=1 - 4 / height)
+    for y, (_, values) in enumerate(rows):
+        ax.plot([min(values), max(values)], [y, y], color=OWN, lw=1.6, solid_capstyle="butt")
+        ax.plot(values[1:], [y] * (len(values) - 1), "o", ms=4.5, color=OWN, mfc="white", mew=1)
+        ax.plot(values[:1], [y], "o", ms=5, color=OWN)
+    ax.set_yticks(range(len(rows)), [_short(name) for name, _ in rows], color=INK)
+    ax.set_ylim(len(rows) - 0.4, -0.6)
+    _scale(ax, [v for _, values in rows for v in values], unit, axis="x")
+    return _svg(fig)
 
 
-def _canvas(height: float, *, left: float, bottom: float, top: float, width: float = WIDTH) -> tuple[Figure, Axes]:
+def _canvas(height: float, *, left: float, bottom: float, top: float) -> tuple[Figure, Axes]:
     from matplotlib import rc_context
     from matplotlib.figure import Figure
 
     with rc_context(_style()):
-        fig = Figure(figsize=(width / 72, height / 72), dpi=72, facecolor="none")
+        fig = Figure(figsize=(WIDTH / 72, height / 72), dpi=72, facecolor="none")
         ax = fig.add_axes((left, bottom, 0.985 - left, top - bottom), facecolor="none")
     return fig, ax
 

@@ -35,7 +35,7 @@ def gather(con: duckdb.DuckDBPyConnection) -> Pace:
 
 
 def promises(con: duckdb.DuckDBPyConnection) -> list[Row]:
-    """shop, agent (NULL: the shop), promise, n of each standing, n_closed (broken by the calendar, not within open hours)."""
+    """shop, agent (NULL: the shop), promise, n of each standing (where anything can be told), n_closed (broken by the calendar, not within open hours)."""
     limits = "CASE promise WHEN 'first_answer' THEN 30 WHEN 'preliminary' THEN 300 ELSE 86400 END"
     return rows(con, f"""
         SELECT *, kept / nullif(kept + broken, 0) AS value, wilson_low(kept, kept + broken) AS low, wilson_high(kept, kept + broken) AS high
@@ -45,7 +45,7 @@ def promises(con: duckdb.DuckDBPyConnection) -> list[Row]:
                      count(*) FILTER (WHERE status = 'broken' AND in_service_s <= {limits}) AS n_closed
               FROM promises GROUP BY GROUPING SETS ((shop, agent, promise), (shop, promise))
               HAVING GROUPING(agent) = 1 OR agent IS NOT NULL)
-        ORDER BY shop, agent NULLS FIRST, list_position(['first_answer', 'preliminary', 'solution'], promise)""")  # fmt: skip
+        WHERE kept + broken + censored > 0 ORDER BY shop, agent NULLS FIRST, list_position(['first_answer', 'preliminary', 'solution'], promise)""")  # fmt: skip
 
 
 def broken(con: duckdb.DuckDBPyConnection, limit: int) -> list[Row]:

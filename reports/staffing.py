@@ -14,6 +14,8 @@ from reports.words import Words
 LOADS = ("1", "2", "3", "4+")
 DAY_PARTS = tuple(f"{h}–{h + HOURS}" for h in range(0, 24, HOURS))
 MOST_HOURS = 12
+SHADES = 6  # of ten percent each; the last one is sixty and more
+FEW = 10  # turns; under it the shade is chance
 
 
 def loads(facts: Facts, w: Words, agent: Row) -> list[dict[str, Any]]:
@@ -49,9 +51,20 @@ def coverage(facts: Facts, w: Words, shop: str) -> dict[str, Any] | None:
     )
     days = w.weekdays.split()
     turns, missed = (sum(c[k] for c in cells) for k in ("n_turns", "n_short"))
-    svg = charts.week(cells, days)
     return {
-        "src": picture(svg), "alt": w.coverage_alt.format(turns=turns, short=missed, hours=len(short)),
+        "days": [(day, [_cell(w, c) for c in cells if c["weekday"] == n]) for n, day in enumerate(days, 1)],
         "said": (w.coverage_short if short else w.coverage_none).format(turns=f"{turns:,}", short=missed, hours=len(short)),
         "lines": [c | {"when": f"{days[c['weekday'] - 1]} {c['hour']}:00–{c['hour'] + 1}:00"} for c in short[:MOST_HOURS]],
+    }  # fmt: skip
+
+
+def _cell(w: Words, cell: Row) -> dict[str, Any]:
+    """One hour of the week: its shade by the share of late turns, its frame by the days that wanted one more person."""
+    n = cell["n_turns"]
+    shade = min(SHADES, int(cell["n_late"] / n / 0.1)) if n else 0
+    marks = ["few"] * (0 < n < FEW) + ["short"] * (cell["n_short_days"] > 0) + ["often"] * (cell["n_short_days"] > 1)
+    return {
+        "classes": " ".join([f"heat-{shade}", *marks]), "n": n, "customers": cell["n_customers"] / cell["n_days"],
+        "agents": cell["n_agent_hours"] / cell["n_days"],
+        "title": w.coverage_cell.format(turns=n, late=cell["n_late"], unanswered=cell["n_unanswered"], short=cell["n_short"]),
     }  # fmt: skip

@@ -35,7 +35,7 @@ BLOCKS: dict[str, tuple[str, tuple[str, ...]]] = {
         "conversations", "receptions", "first_response", "first_response_p90", "first_response_30s", "preliminary_5min",
         "average_response", "response_p50", "response_p90", "response_3min", "slow_response", "stalling", "unanswered",
         "concurrency", "concurrency_p90", "reply_ratio", "reply_ratio_chars", "handling_time")),
-    "quality": ("qa_score", ("qa_score", "final_score", "negative_language", "politeness", "solution_24h")),
+    "quality": ("qa_score", ("qa_score", "final_score", "negative_language", "politeness", "solution_24h", "recontact_72h")),
     "satisfaction": ("csat", ("csat", "dsat", "rated_rate", "invited_rate", "mood_shift", "mood_end")),
     "sales": ("conversion_d3", (
         "inquiries", "conversion_d1", "conversion_d3", "sales", "sales_net", "paid_orders", "sales_per_buyer",
@@ -57,7 +57,7 @@ def shown(value: float | None, unit: str) -> str:
         return "–"
     value = float(value)
     forms = {
-        "%": f"{value * 100:.1f}%", "fen": f"¥{value / 100:,.2f}", "s": f"{value:.0f} s", "x": f"{value:.2f}",
+        "%": f"{value * 100:.1f}%", "fen": f"{'−' if value < 0 else ''}¥{abs(value) / 100:,.2f}", "s": f"{value:.0f} s", "x": f"{value:.2f}",
         "mood": f"{round(value, 2) + 0.0:+.2f}",  # never −0.00
     }  # fmt: skip
     if unit in forms:
