@@ -62,7 +62,7 @@ def _cell(w: Words, cell: Row) -> dict[str, Any]:
     """One hour of the week: its shade by the share of late turns, its frame by the days that wanted one more person."""
     n = cell["n_turns"]
     shade = min(SHADES, int(cell["n_late"] / n / 0.1)) if n else 0
-    marks = ["few"] * (0 < n < FEW) + ["short"] * (cell["n_short_days"] > 0) + ["often"] * (cell["n_short_days"] > 1)
+    marks = ["few"] * (0 < n < FEW) + ["wanted"] * (cell["n_short_days"] > 0) + ["often"] * (cell["n_short_days"] > 1)
     return {
         "classes": " ".join([f"heat-{shade}", *marks]), "n": n, "customers": cell["n_customers"] / cell["n_days"],
         "agents": cell["n_agent_hours"] / cell["n_days"],
