@@ -13,7 +13,22 @@ from ruamel.yaml import YAML
 
 from pipelines import store
 from pipelines.store import MODELS
-from qc import adjust, attribution, casemix, damage, detectors, dialogue, frames, ledger, products, reminders, senders
+from qc import (
+    adjust,
+    attribution,
+    casemix,
+    damage,
+    detectors,
+    dialogue,
+    frames,
+    hours,
+    ledger,
+    products,
+    promises,
+    reminders,
+    senders,
+    substance,
+)
 from qc.casewords import Lexicon
 from qc.dialogue import Profile
 from qc.metrics import KPIS, REASONS
@@ -22,7 +37,7 @@ from qc.rulebook import Pack, Scorecard, rules_of
 
 # In the order they build on each other; each is models/<name>.sql.
 TABLES = (
-    "messages", "turns", "conversations", "case_reasons", "findings", "moments", "entries", "scores", "orders", "agents",
+    "messages", "turns", "conversations", "promises", "coverage", "case_reasons", "findings", "moments", "entries", "scores", "orders", "agents",
     "ratings", "receptions", "consultations", "inquiries", "attributions", "attribution_shares", "inquiry_agents", "lost_inquiries",
     "buyers", "reminders",
     "vendor_figures",
@@ -59,9 +74,11 @@ class Book(NamedTuple):
     scorecard: Scorecard
     profile: Profile
     pleasantries: Sequence[str]
+    substance: substance.Lexicon
     attribution: Sequence[attribution.Rule] = (attribution.DEFAULT,)
     senders: Sequence[senders.Pattern] = ()
     lexicons: Sequence[Lexicon] = ()
+    hours: hours.Calendar = ()
 
 
 Score = Callable[[pl.Series], pl.DataFrame]
@@ -81,10 +98,8 @@ def build(con: duckdb.DuckDBPyConnection, book: Book, as_of: datetime | None, sc
     )  # fmt: skip
     turns = dialogue.turns(messages, book.profile, as_of=as_of, pleasantries=book.pleasantries)
     step("客户情绪")
-    said = messages.filter(
-        (pl.col("sender_kind") == "customer") & (pl.col("content_kind") == "text") & ~pl.col("is_damaged")
-    )
-    sentiment = score(said["text"].unique())
+    felt = messages.filter((pl.col("sender_kind") == "customer") & (pl.col("content_kind") == "text") & ~pl.col("is_damaged"))
+    sentiment = score(felt["text"].unique())
     orders = frames.of(frames.Order, _model(con, "current_orders"))
     step("话题与阶段")
     mix = casemix.classify(messages, book.lexicons, orders)
@@ -92,9 +107,15 @@ def build(con: duckdb.DuckDBPyConnection, book: Book, as_of: datetime | None, sc
     beside = Beside(orders if orders.height else None, mix.cases, sentiment)
     found = damage.without_unread(detectors.inspect(messages, turns, book.packs, beside), messages)
     scored = ledger.score(found.findings, found.moments, messages, book.packs, book.scorecard, _verdicts(con))
+    step("承诺与负荷")
+    said = promises.replies(messages, book.profile, book.substance)
+    asked = promises.questions(messages, book.substance, book.pleasantries)
+    pace = promises.pace(turns, said, asked, book.profile, as_of=as_of, calendar=book.hours)
+    kept = promises.promises(turns, said, asked, found.findings, messages, as_of=as_of, calendar=book.hours)
     step("订单归属")
     given = {
-        "arranged": messages, "sentiment": sentiment, "turns_": turns, "cases_": mix.cases, "case_reasons_": mix.reasons, "findings_": found.findings,
+        "arranged": messages, "sentiment": sentiment, "turns_": turns, "pace_": pace, "promises_": kept, "cases_": mix.cases,
+        "case_reasons_": mix.reasons, "findings_": found.findings,
         "moments_": found.moments, "entries_": scored.entries, "scores_": scored.scores, "orders_": orders,
         "paid_": attribution.parents(orders), "attributions_": attribution.attribute(orders, messages, rule=book.attribution[0]),
         "shares_": attribution.shares(orders, messages, book.attribution),

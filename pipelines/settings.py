@@ -16,11 +16,13 @@ from pipelines import mapping as mappings
 from pipelines import rules
 from pipelines.mart import Book
 from pipelines.resources import data_dir
+from qc import hours
 from qc.attribution import Rule
 from qc.casewords import Lexicon
 from qc.dialogue import Profile
 from qc.rulebook import Pack, Scorecard
 from qc.senders import Pattern
+from qc.substance import Lexicon as Substance
 
 KEY_FILE = "customer.key"
 
@@ -39,6 +41,7 @@ class Settings(BaseModel):
     lang: str = "zh"
     shop: str | None = None  # for files that do not say which shop they are of
     channel: str | None = None
+    hours: str | None = None  # the calendar of opening hours and holidays; without one all hours are open
     rules: list[str] = []  # folders with the shop's own rule packs, beside the shipped ones
     mappings: list[str] = []  # folders with the shop's own mapping files
 
@@ -63,7 +66,7 @@ def book(home: Path, settings: Settings) -> Book:
     packs = rules.load(data_dir() / "rules", *(_folder(home, f) for f in settings.rules))
     return Book(
         packs, scorecard(home, settings, packs), profile(home, settings.profile), rules.load_words(data_dir() / "lexicons" / "pleasantries.yaml"),
-        attribution_rules(home), sender_patterns(home), case_lexicons(home),
+        substance(home), attribution_rules(home), sender_patterns(home), case_lexicons(home), opening_hours(home, settings),
     )  # fmt: skip
 
 
@@ -97,6 +100,16 @@ def sender_patterns(home: Path) -> tuple[Pattern, ...]:
         raise SettingsError(f"{path}: {e}") from e
 
 
+def substance(home: Path) -> Substance:
+    """What counts as a substantive answer: the workspace's own `lexicons/`, else the product's."""
+    path = _named(home, "lexicons", "substance")
+    try:
+        return Substance.model_validate(YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8")))
+    except ValidationError as e:
+        wrong = ";".join(f"「{'.'.join(map(str, x['loc']))}」{x['msg']}" for x in e.errors())
+        raise SettingsError(f"{path}: {wrong}") from e
+
+
 def case_lexicons(home: Path) -> tuple[Lexicon, ...]:
     """The words by which topic, phase and customer type are told: the workspace's own `lexicons/`, else the product's."""
     return tuple(_lexicon(_named(home, "lexicons", name)) for name in ("topics", "phases", "customer_types"))
@@ -108,6 +121,21 @@ def _lexicon(path: Path) -> Lexicon:
     except ValidationError as e:
         wrong = ";".join(f"「{'.'.join(map(str, x['loc']))}」{x['msg']}" for x in e.errors())
         raise SettingsError(f"{path}: {wrong}") from e
+
+
+def opening_hours(home: Path, settings: Settings) -> hours.Calendar:
+    """The calendar that qc.toml names, relative to the workspace; none: all hours are open."""
+    if settings.hours is None:
+        return ()
+    path = home / settings.hours
+    if not path.is_file():
+        raise SettingsError(f"{home / 'qc.toml'}: 没有营业时间文件 {settings.hours}(相对于工作目录)")
+    try:
+        return hours.load(path.read_text(encoding="utf-8-sig"), str(path))
+    except UnicodeDecodeError as e:
+        raise SettingsError(f"{path}:1 不是 UTF-8 文字;请另存为 UTF-8") from e
+    except hours.HoursError as e:
+        raise SettingsError(str(e)) from e
 
 
 def profile(home: Path, name: str) -> Profile:

@@ -18,7 +18,7 @@ class Kpi(NamedTuple):
     zh: str
     en: str
     kind: Kind
-    unit: str  # s, %, 分 (score points), fen, count, mood, x
+    unit: str  # s, %, 分 (score points), fen, count, mood, x (times)
     observed: str  # the observation it is made of (models/observations.sql); several numbers may share one
     group: str  # response, quality, satisfaction, sales
     formula: str
@@ -42,11 +42,22 @@ KPIS: tuple[Kpi, ...] = (
         "已回复各轮的等待秒数,取第90百分位", "low"),
     Kpi("response_3min", "3分钟响应率", "Answered within 3 min", "rate", "%", "response_3min", "response",
         "180秒内回复的轮次 ÷ 轮次", "high"),
+    Kpi("preliminary_5min", "5分钟初步答复率", "Substantive answer within 5 min", "rate", "%", "preliminary_5min", "response",
+        "第一个真正的问题之后300秒内有实质答复的会话 ÷ 有首轮的会话;问候、「稍等」、表情、单发卡片、纯致歉不算答复", "high"),
+    Kpi("stalling", "敷衍率", "Stalling", "rate", "%", "stalling", "response",
+        "回了「稍等」「在的」之类以后,超过300秒没有一句实质答复的轮次 ÷ 轮次", "low"),
     Kpi("slow_response", "慢响应率", "Slow responses", "rate", "%", "slow_response", "response",
         "等待超过100秒的轮次(含未回复)÷ 轮次", "low"),
     Kpi("unanswered", "未回复率", "Unanswered", "rate", "%", "unanswered", "response", "未回复轮次 ÷ 轮次", "low"),
     Kpi("reply_rate", "回复率", "Reply rate", "rate", "%", "reply_rate", "response",
         "至少得到一次有效回复的客户日 ÷ 来咨询的客户日", "high"),
+    Kpi("reply_ratio", "答问比", "Reply ratio", "ratio", "x", "reply_ratio", "response", "客服消息数 ÷ 客户消息数"),
+    Kpi("reply_ratio_chars", "答问比(字数)", "Reply ratio (characters)", "ratio", "x", "reply_ratio_chars", "response",
+        "客服消息字数 ÷ 客户消息字数"),
+    Kpi("concurrency", "并发会话(中位)", "Concurrency (median)", "p50", "count", "concurrency", "response",
+        "客户开口时归同一客服、还等着的轮次(含本轮),取中位"),
+    Kpi("concurrency_p90", "并发会话(P90)", "Concurrency (p90)", "p90", "count", "concurrency", "response",
+        "客户开口时归同一客服、还等着的轮次(含本轮),取第90百分位"),
     Kpi("handling_time", "接待时长(中位)", "Handling time (median)", "p50", "s", "handling_time", "response",
         "首条客户消息到最后一条客服消息的秒数,取中位"),
     Kpi("qa_score", "质检分", "QA score", "mean", "分", "qa_score", "quality",
@@ -57,6 +68,8 @@ KPIS: tuple[Kpi, ...] = (
         "negative_language", "quality", "客服消息命中负面用语的次数 ÷ 会话数 × 100", "low", None, 100.0),
     Kpi("politeness", "礼貌覆盖率", "Politeness", "rate", "%", "politeness", "quality",
         "做到的礼貌时刻 ÷ 适用的礼貌时刻(问候、称呼、致歉、致谢道别)", "high"),
+    Kpi("solution_24h", "投诉24小时方案率", "Solution of a complaint within 24 h", "rate", "%", "solution_24h", "quality",
+        "投诉后24小时内提出方案(退款、换货、补发、维修、补偿)的会话 ÷ 投诉会话;方案可以在后来的会话里", "high"),
     Kpi("mood_end", "客户情绪终值", "Customer mood at the end", "mean", "mood", "mood_end", "quality",
         "最后三分之一客户消息的平均情绪(−1..1);客户消息不足3条的不计"),
     Kpi("mood_shift", "客户情绪变化", "Customer mood shift", "mean", "mood", "mood_shift", "quality",
@@ -131,6 +144,10 @@ REASONS: dict[str, tuple[str, str]] = {
     "no_agents": ("会话数据没有客服账号,不能分到人", "chats name no agents, so nothing can be told per person"),
     "no_observation": ("这段时间里没有可计的情况", "nothing to count in this period"),
     "censored": ("离数据截止不足10分钟,尚不能判", "less than 10 minutes before the data ends"),
+    "not_yet": ("承诺还没到期", "the promise is not due yet"),
+    "late": ("晚了", "late"),
+    "stalled": ("只有敷衍,没有实质答复", "only stalls, no substantive answer"),
+    "never": ("一直没有", "never"),
     "no_customer_text": ("客户没有说过话,阶段、话题、类型不可知", "the customer said nothing to judge by"),
     "not_a_purchase": ("与一笔买卖无关(账号、入驻、提现),没有阶段", "not about a purchase (account, merchant, wallet): no phase"),
     "no_phase_cue": ("没有看得出阶段的话", "nothing said tells the phase"),

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import duckdb
 
-from reports import evidence, queries
+from reports import evidence, pace, queries
 from reports.charts import DAYS, WAIT_STEPS
 from reports.html import slug
 from reports.queries import Row, Value, Who, grouped
@@ -43,6 +43,7 @@ class Facts(NamedTuple):
     worst: Groups  # (shop, agent); the shop's own under (shop, None)
     pending: Groups  # (shop, agent)
     others: Groups  # (shop, agent)
+    pace: pace.Pace
 
     def value(self, metric: str, shop: str, agent: str | None = None) -> Value | None:
         """The number, or None when there is nothing to count."""
@@ -87,7 +88,7 @@ def gather(con: duckdb.DuckDBPyConnection) -> Facts:
         given_back=grouped(queries.given_back(con), "shop", "agent"),
         worst=grouped(evidence.worst(con), "shop", "agent") | grouped(evidence.worst_of_shop(con), "shop", "agent"),
         pending=grouped(evidence.pending(con, MOST_PENDING), "shop", "agent"),
-        others=grouped(evidence.others(con), "shop", "agent"),
+        others=grouped(evidence.others(con), "shop", "agent"), pace=pace.gather(con),
     )  # fmt: skip
 
 
@@ -100,7 +101,8 @@ class Links(NamedTuple):
 
 def links(facts: Facts) -> Links:
     """Pages of every agent, and of the conversations that some page leads to."""
-    led_to = [r for groups in (facts.worst, facts.pending, facts.others) for found in groups.values() for r in found]
+    lists = (facts.worst, facts.pending, facts.others, facts.pace.broken)
+    led_to = [r for groups in lists for found in groups.values() for r in found]
     talks = sorted({r["conversation_id"] for r in led_to})
     return Links(
         {(a["shop"], a["agent"]): f"agents/{slug(a['shop'], a['agent'])}.html" for a in facts.agents},

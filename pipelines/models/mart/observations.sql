@@ -22,6 +22,18 @@ WITH per_turn AS (
     SELECT DISTINCT shop FROM orders JOIN (SELECT DISTINCT shop FROM conversations) USING (shop) WHERE customer IS NOT NULL
 ), either AS (
     SELECT unnest(['agent', 'shop']) AS grain
+), exchanged AS (
+    -- 客户的话算在那一轮的负责客服名下,客服的话算在说的人名下
+    SELECT shop, agent, day, conversation_id, sum(is_reply::INT) AS n_said, sum((NOT is_reply)::INT) AS n_heard,
+           sum(CASE WHEN is_reply THEN n_chars ELSE 0 END) AS n_said_chars, sum(CASE WHEN is_reply THEN 0 ELSE n_chars END) AS n_heard_chars
+    FROM (SELECT m.shop, c.day, m.conversation_id, m.sender_kind <> 'customer' AS is_reply,
+                 CASE m.sender_kind WHEN 'customer' THEN t.responsible ELSE m.agent END AS agent,
+                 CASE m.content_kind WHEN 'text' THEN length(m.text) ELSE 0 END AS n_chars
+          FROM messages m JOIN conversations c USING (conversation_id)
+          ASOF LEFT JOIN turns t ON t.conversation_id = m.conversation_id AND t.asked_seq <= m.seq
+          WHERE (m.sender_kind = 'customer' AND m.content_kind IN ('text', 'image', 'card', 'voice'))
+             OR (m.sender_kind IN ('agent', 'assist') AND m.content_kind NOT IN ('recall', 'empty')))
+    GROUP BY ALL
 ), all_turns AS (
     SELECT grain, shop, CASE grain WHEN 'agent' THEN agent END AS agent, day, unit, is_first, is_answered, wait_s
     FROM per_turn, either WHERE is_counted AND (grain = 'shop' OR agent IS NOT NULL)
@@ -92,6 +104,16 @@ UNION ALL SELECT 'reminded_share', 'shop', shop, NULL, day, order_id, (class = '
 UNION ALL SELECT 'match_rate', 'shop', shop, NULL, day, order_id, (identity_tier IS NOT NULL)::INT, 1, true FROM sold WHERE shop IN (SELECT shop FROM with_buyers)
 UNION ALL SELECT 'match_rate_quoted', 'shop', shop, NULL, day, order_id, coalesce(identity_tier = 'order_number', false)::INT, 1, true
 FROM sold WHERE shop IN (SELECT shop FROM with_buyers)
+UNION ALL SELECT CASE promise WHEN 'preliminary' THEN 'preliminary_5min' ELSE 'solution_24h' END, grain, shop,
+       CASE grain WHEN 'agent' THEN agent END, day, conversation_id || '#' || asked_seq, (status = 'kept')::INT, 1, true
+FROM promises, either WHERE promise IN ('preliminary', 'solution') AND status IN ('kept', 'broken') AND (grain = 'shop' OR agent IS NOT NULL)
+UNION ALL SELECT 'stalling', grain, shop, CASE grain WHEN 'agent' THEN responsible END, day, conversation_id || '#' || asked_seq, is_stalled::INT, 1, true
+FROM turns, either WHERE is_counted AND is_stalled IS NOT NULL AND (grain = 'shop' OR responsible IS NOT NULL)
+UNION ALL SELECT 'concurrency', grain, shop, CASE grain WHEN 'agent' THEN responsible END, day, conversation_id || '#' || asked_seq, n_open, 1, true
+FROM turns, either WHERE is_counted AND n_open IS NOT NULL
+UNION ALL SELECT what, grain, shop, CASE grain WHEN 'agent' THEN agent END, day, conversation_id,
+       CASE what WHEN 'reply_ratio' THEN n_said ELSE n_said_chars END, CASE what WHEN 'reply_ratio' THEN n_heard ELSE n_heard_chars END, true
+FROM exchanged, either, (SELECT unnest(['reply_ratio', 'reply_ratio_chars']) AS what) WHERE grain = 'shop' OR agent IS NOT NULL
 UNION ALL SELECT 'sales_per_buyer_consulted', grain, shop, agent, day, buyer, paid_fen, 1, true FROM all_sold WHERE class = 'consulted'
 UNION ALL SELECT 'sales_per_buyer_silent', 'shop', shop, NULL, day, buyer, paid_fen, 1, true FROM sold WHERE class = 'silent' AND shop IN (SELECT shop FROM with_buyers)
 UNION ALL SELECT 'refund_time', grain, shop, agent, day, order_id, refund_s, 1, true FROM all_sold WHERE refund_s IS NOT NULL
