@@ -191,6 +191,40 @@ def forget(customer: Annotated[str, typer.Argument(help="客户号,店铺自己�
     typer.echo(f"已删除,证明编号 {done.erasure_id}" if done.erasure_id else "这位顾客早已删除,没有新的记录", err=True)
 
 
+Column = Annotated[str, typer.Option("--text", help="文字在哪一列")]
+LabelColumn = Annotated[str, typer.Option("--label", help="标签在哪一列")]
+Mapped = Annotated[Optional[str], typer.Option("--map", help="标签对应什么,如 0=negative,1=neutral,2=positive;不给则认 负面/中性/正面 等")]  # noqa: UP045
+Grouped = Annotated[Optional[str], typer.Option("--group", help="会话在哪一列;同一会话的不拆开")]  # noqa: UP045
+Where = Annotated[Optional[str], typer.Option("--where", help="只用符合条件的行,SQL 条件")]  # noqa: UP045
+
+
+@app.command("eval")
+def evaluate(
+    files: Annotated[Optional[list[Path]], typer.Argument(help="标好的文件:CSV、TSV、JSON Lines、Parquet", show_default=False)] = None,  # noqa: UP045
+    home: Home = DEFAULT_HOME, text: Column = "text", label: LabelColumn = "label", map_: Mapped = None, group: Grouped = None,
+    where: Where = None, worst: Annotated[int, typer.Option("--worst", help="列出错得最自信的多少句")] = 50,
+    sets: Annotated[Optional[Path], typer.Option("--sets", help="评测集清单(YAML),如 data/evaluation.yaml;与 --folder 一起给")] = None,  # noqa: UP045
+    folder: Annotated[Path, typer.Option("--folder", help="评测集的文件在哪个文件夹")] = Path(),
+    write: Annotated[Optional[Path], typer.Option("--write", help="把清单的结果写成这个文档,如 docs/sentiment.md")] = None,  # noqa: UP045
+    json: Json = False,
+) -> None:  # fmt: skip
+    """情绪模型准不准:在标好的句子上,几个模型并排比——排序、判断、校准、混淆、错得最狠的句子。"""
+    from pipelines import evaluate as job
+    from pipelines import labels, settings
+
+    def work() -> None:
+        if write and sets:
+            return job.write_page(home, sets, folder, write)
+        layout = labels.Layout(text=text, label=label, map=labels.mapped(map_), group=group, where=where)
+        found = [labels.read(f, layout) for f in files or []]
+        found += [one for _, one in job.described(sets, folder)] if sets else []
+        if not found:
+            _fail("没有给文件;例:qc eval 标好的.csv --text 内容 --label 情绪 --map 0=negative,1=positive", 2)
+        job.show(home, found, settings.load(home).sentiment, worst, as_json=json)
+
+    _guarded(work)
+
+
 @app.command()
 def doctor(home: Home = DEFAULT_HOME, json: Json = False) -> None:
     """检查环境和工作目录:缺什么、哪里不对、怎么办。"""
@@ -247,19 +281,21 @@ def _guarded(work: Callable[[], Any]) -> Any:
     import duckdb
 
     from pipelines.ingest import UnreadableFile
+    from pipelines.labels import LabelsError
     from pipelines.mapping import MappingError
     from pipelines.nightly import NightError
     from pipelines.query import QueryError
     from pipelines.settings import SettingsError
+    from pipelines.shop_weights import WeightsError
     from pipelines.store import StoreError
     from qc.attribution import LedgerError
     from qc.rulebook import RulebookError
 
     try:
         return work()
-    except (SettingsError, MappingError, RulebookError, FileNotFoundError, QueryError) as e:
+    except (SettingsError, MappingError, RulebookError, FileNotFoundError, QueryError, LabelsError) as e:
         _fail(str(e), 2)
-    except (NightError, LedgerError, StoreError, UnreadableFile, LookupError, duckdb.Error, PermissionError) as e:
+    except (NightError, LedgerError, StoreError, UnreadableFile, WeightsError, LookupError, duckdb.Error, PermissionError) as e:
         _fail(str(e), 1)
     except KeyboardInterrupt:
         _fail("已中断;已读完的文件保留,没有发布新结果。再次运行会接着做。", 1)

@@ -13,7 +13,8 @@ import numpy.typing as npt
 
 from qc.snow import Bools, Floats, Ints
 
-ENOUGH = 1e-10  # of the gradient's length at the start
+ENOUGH = 1e-10  # of the gradient's length where all weights are 0
+PRECISION = 0.03  # of a Newton direction: a better one costs more than the next step
 MOST_NEWTON, MOST_CG = 100, 500
 
 
@@ -32,24 +33,24 @@ def fit(rows: Rows, *, strength: Floats, start: Floats | None = None, offset: Fl
     `strength` (features,) is the ridge of each feature, `offset` (rows, classes) are logits that stand already.
     Newton steps by conjugate gradients with halving (Nocedal & Wright, Numerical Optimization, algorithm 7.1).
     """
-    n_classes = rows.known.shape[1]
-    w = np.zeros((rows.x.shape[1], n_classes)) if start is None else start.copy()
-    xt = rows.x.T.tocsr()
-    least = 0.0
-    for step in range(MOST_NEWTON):
-        value, p = _loss(rows, w, strength, offset)
-        gradient = xt @ (rows.weight[:, None] * (p - _one_hot(rows.label, n_classes))) + strength[:, None] * w
+    nothing = np.zeros((rows.x.shape[1], rows.known.shape[1]))
+    w, xt = nothing if start is None else start.copy(), rows.x.T.tocsr()
+    value, p, gradient = _slope(rows, xt, nothing, strength, offset)
+    least = enough * float(np.linalg.norm(gradient))
+    for _ in range(MOST_NEWTON):
+        value, p, gradient = _slope(rows, xt, w, strength, offset)
         size = float(np.linalg.norm(gradient))
-        least = least or enough * max(1.0, size if start is None else 1.0)
         if size <= least:
             break
-        direction = _solve(rows, xt, p, gradient, strength, precision=min(0.1, size**0.5 * 0.01) if step else 0.1, floor=least / 2)
+        direction = _direction(rows, xt, p, gradient, strength, goal=max(0.3 * least, PRECISION * size))
         w = _walk(rows, w, direction, gradient, value, strength, offset)
     return w
 
 
-def _one_hot(label: Ints, n: int) -> Floats:
-    return np.eye(n)[label]
+def _slope(rows: Rows, xt: Any, w: Floats, strength: Floats, offset: Floats | None) -> tuple[float, Floats, Floats]:
+    """The loss, the probabilities, and the loss's gradient."""
+    value, p = _loss(rows, w, strength, offset)
+    return value, p, xt @ (rows.weight[:, None] * (p - np.eye(p.shape[1])[rows.label])) + strength[:, None] * w
 
 
 def probability(logits: Floats, known: Bools | None = None) -> Floats:
@@ -66,7 +67,7 @@ def _loss(rows: Rows, w: Floats, strength: Floats, offset: Floats | None) -> tup
     return float(-(rows.weight * np.log(own)).sum() + 0.5 * (strength[:, None] * w * w).sum()), p
 
 
-def _solve(rows: Rows, xt: Any, p: Floats, gradient: Floats, strength: Floats, *, precision: float, floor: float) -> Floats:
+def _direction(rows: Rows, xt: Any, p: Floats, gradient: Floats, strength: Floats, *, goal: float) -> Floats:
     """The Newton direction −H⁻¹g, near enough; preconditioned by the ridge and the data's own curvature."""
 
     def curved(v: Floats) -> Floats:
@@ -80,7 +81,6 @@ def _solve(rows: Rows, xt: Any, p: Floats, gradient: Floats, strength: Floats, *
     x, r = np.zeros_like(gradient), -gradient
     y = r / diagonal
     d, ry = y.copy(), float((r * y).sum())
-    goal = max(precision * float(np.linalg.norm(gradient)), floor * 0.1)
     for _ in range(MOST_CG):
         if float(np.linalg.norm(r)) <= goal:
             break

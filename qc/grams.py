@@ -79,14 +79,27 @@ def _place(parent: Small, codes: Ints) -> int:
 
 
 def spelt(known: Trie, nodes: Small) -> list[str]:
-    """The grams of nodes as a reader sees them."""
+    """The grams of nodes."""
     above, signs = nodes.copy(), [""] * nodes.size
     for _ in range(LONGEST):
         parent = np.where(above > 0, known.parent[above], 0)
         codes = above - np.where(parent > 0, known.base[parent], 0)
         signs = [known.alphabet[c - 1] + s if c else s for c, s in zip(codes.tolist(), signs, strict=True)]
         above = parent
-    return [s.replace(EDGE, EDGE_SIGN) for s in signs]
+    return signs
+
+
+def nodes(grams: Sequence[str], known: Trie) -> Small:
+    """The node of each gram, 0 where it is not known."""
+    code = {c: n for n, c in enumerate(known.alphabet, 1)}
+    found = np.zeros(len(grams), np.int32)
+    for n, gram in enumerate(grams):
+        node = code.get(gram[0], 0)
+        for c in gram[1:]:
+            child = known.base[node] + code.get(c, 0)
+            node = child if node and known.parent[child] == node else 0
+        found[n] = node
+    return found
 
 
 def occurrences(read: Reading, known: Trie) -> Iterator[tuple[Small, Small]]:
