@@ -226,6 +226,29 @@ def evaluate(
 
 
 @app.command()
+def train(
+    files: Annotated[Optional[list[Path]], typer.Argument(help="标好的文件;不给则用工作目录里的星级评价", show_default=False)] = None,  # noqa: UP045
+    home: Home = DEFAULT_HOME, text: Column = "text", label: LabelColumn = "label", map_: Mapped = None, group: Grouped = None,
+    where: Where = None, undo: Annotated[bool, typer.Option("--undo", help="换回上一个模型")] = False,
+    default: Annotated[bool, typer.Option("--default", help="重做自带的模型(开发用)")] = False, json: Json = False,
+) -> None:  # fmt: skip
+    """用本店自己的标注或星级评价训练情绪模型;交叉验证确实更好才换上,可以撤销。"""
+    from pipelines import labels, shop_weights, terminal
+    from pipelines import train as job
+
+    if default:
+        typer.echo(_guarded(shop_weights.rebuild))
+    elif undo:
+        typer.echo(f"已换回 {_guarded(lambda: job.undo(home))};下一次 qc nightly 起生效")
+    else:
+        layout = labels.Layout(text=text, label=label, map=labels.mapped(map_), group=group, where=where)
+        given = _guarded(lambda: [labels.read(f, layout) for f in files] if files else [job.from_ratings(home)])
+        done = _guarded(lambda: job.try_out(home, given))
+        terminal.table(["", "在用", "新训练", "差"], job.told(done), as_json=json)
+        typer.echo(job.verdict(home, given, done), err=True)
+
+
+@app.command()
 def doctor(home: Home = DEFAULT_HOME, json: Json = False) -> None:
     """检查环境和工作目录:缺什么、哪里不对、怎么办。"""
     from pipelines import doctor as checks

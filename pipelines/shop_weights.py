@@ -43,13 +43,22 @@ def read(path: Path) -> Weights:
         raise WeightsError(f"{path}: 情绪模型文件读不出({e});删掉它(自带的请重新安装),或用 qc train --undo 换回上一个") from e
 
 
-def write(path: Path, weights: Weights) -> None:
+def learnt(models: Path) -> npt.NDArray[np.int64]:
+    """What the workspace's own weights were learnt from, as `pipelines.train` marks it; empty for the shipped ones."""
+    if not (models / OWN).exists():
+        return np.zeros(0, np.int64)
+    with np.load(models / OWN, allow_pickle=False) as arrays:
+        return np.asarray(arrays["learnt"])
+
+
+def write(path: Path, weights: Weights, learnt: npt.NDArray[np.int64] | None = None) -> None:
     """Whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix(f".{uuid4().hex}.part")
     try:
         with part.open("wb") as file:
-            np.savez(file, allow_pickle=False, **_arrays(weights))
+            extra = {} if learnt is None else {"learnt": learnt}
+            np.savez(file, allow_pickle=False, **_arrays(weights), **extra)
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
@@ -75,10 +84,17 @@ def default() -> Weights:
     from qc import learning
 
     said = utterances()
-    own = learning.Labelled(said["text"], _number(said["label"]), said["kind"].to_numpy(), least=2)
+    own = learning.Labelled(said["text"], _number(said["label"]), said["kind"].to_numpy(), np.ones(said.height))
     lent = reviews()
-    others = [learning.Labelled(lent["text"], _number(lent["label"]), lent["text"].to_numpy(), weight=0.1, least=15)]
+    others = [learning.Labelled(lent["text"], _number(lent["label"]), lent["text"].to_numpy(), weight=np.full(lent.height, 0.1), least=15)]
     return learning.learn(own, others, learning.Recipe(ridge=0.1), SHIPPED)
+
+
+def rebuild() -> Path:
+    """The shipped weights, learnt again and written where they are shipped."""
+    path = data_dir() / "models" / f"{SHIPPED}.npz"
+    write(path, default())
+    return path
 
 
 def utterances() -> pl.DataFrame:

@@ -25,7 +25,7 @@ class Labelled(NamedTuple):
     texts: pl.Series
     label: Ints  # index in CLASSES
     group: Ints  # what must not be torn apart by folds: a conversation
-    weight: float = 1.0  # of a text
+    weight: Floats
     least: int = 2  # texts that a gram must stand in to be known
 
 
@@ -78,7 +78,7 @@ def _rows(texts: pl.Series, known: Trie, sets: Sequence[Labelled]) -> Rows:
         features(texts, known),
         np.concatenate([s.label for s in sets]),
         np.concatenate([np.tile(classes(s.label), (len(s.texts), 1)) for s in sets]),
-        np.concatenate([np.full(len(s.texts), s.weight) for s in sets]),
+        np.concatenate([s.weight for s in sets]),
     )
 
 
