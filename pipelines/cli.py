@@ -108,7 +108,7 @@ def report(home: Home = DEFAULT_HOME, lang: Lang = "zh") -> None:
 
 
 @app.command()
-def explain(what: Annotated[str, typer.Argument(help="会话编号、命中编号,或「客服账号 指标」", show_default=False)],
+def explain(what: Annotated[str, typer.Argument(help="会话编号(加 #seq 则说明那句话的情绪)、命中编号,或「客服账号 指标」", show_default=False)],
             metric: Annotated[Optional[str], typer.Argument(help="指标编号,与客服账号一起给", show_default=False)] = None,  # noqa: UP045
             home: Home = DEFAULT_HOME, json: Json = False) -> None:  # fmt: skip
     """一个数字从哪里来:从客服的指标或会话的得分,一直走到源文件的那一行。"""

@@ -20,7 +20,7 @@ from qc.rulebook import Pack, Scorecard
 
 # In the order they build on each other; each is models/<name>.sql.
 TABLES = (
-    "messages", "turns", "conversations", "findings", "moments", "entries", "scores", "orders", "attributions", "agents",
+    "messages", "mood_grams", "turns", "conversations", "findings", "moments", "entries", "scores", "orders", "attributions", "agents",
     "ratings", "receptions", "inquiries", "inquiry_agents", "vendor_figures",
 )  # fmt: skip
 ON_TOP = (
@@ -56,8 +56,13 @@ Score = Callable[[pl.Series], pl.DataFrame]
 Step = Callable[[str], None]
 
 
-def build(con: duckdb.DuckDBPyConnection, book: Book, as_of: datetime | None, score: Score, step: Step) -> None:
-    """Facts of the warehouse -> every table of the attached `mart`. `score(texts) -> (text, p_…)`; `step` names progress."""
+def build(
+    con: duckdb.DuckDBPyConnection, book: Book, as_of: datetime | None, score: Score, step: Step, mood_grams: pl.DataFrame
+) -> None:  # fmt: skip
+    """Facts of the warehouse -> every table of the attached `mart`. `score(texts) -> (text, p_…)`; `step` names progress.
+
+    `mood_grams(gram, negative, neutral, positive)` is what the sentiment model goes by.
+    """
     literal = f"TIMESTAMP '{as_of.isoformat(sep=' ')}'" if as_of else "NULL::TIMESTAMP"
     con.execute(f"CREATE OR REPLACE TEMP MACRO as_of() AS {literal}")
     con.execute("CREATE OR REPLACE TEMP TABLE as_of_ AS SELECT as_of() AS as_of")
@@ -77,7 +82,7 @@ def build(con: duckdb.DuckDBPyConnection, book: Book, as_of: datetime | None, sc
     step("订单归属")
     orders = frames.of(frames.Order, _model(con, "current_orders"))
     given = {
-        "arranged": messages, "sentiment": sentiment, "turns_": turns, "findings_": found.findings,
+        "arranged": messages, "sentiment": sentiment, "mood_grams_": mood_grams, "turns_": turns, "findings_": found.findings,
         "moments_": found.moments, "entries_": scored.entries, "scores_": scored.scores, "orders_": orders,
         "paid_": attribution.parents(orders), "attributions_": attribution.attribute(orders, messages),
         "ratings_": _model(con, "current_ratings"),

@@ -10,7 +10,7 @@ import polars as pl
 
 from pipelines import store
 from pipelines.settings import SettingsError
-from qc import sentiment
+from qc import sentiment, shop
 
 BATCH = 100_000
 
@@ -24,6 +24,13 @@ def model(home: Path, backend: str) -> sentiment.Model:
     if backend == "snownlp":
         return sentiment.snownlp(snow_tables.load(home / "models"))
     raise SettingsError(f"没有叫「{backend}」的情绪模型;可用的有:{'、'.join(sentiment.BACKENDS)}(qc.toml 的 sentiment)")
+
+
+def grams(model: sentiment.Model) -> pl.DataFrame:
+    """What each gram weighs in the shop model, for the mart; empty for a model that does not go by grams."""
+    if model.name != "shop":
+        return pl.DataFrame(schema={"gram": pl.String, **dict.fromkeys(shop.CLASSES, pl.Float64)})
+    return shop.table(model.tables)
 
 
 def cached(

@@ -161,6 +161,14 @@ def read(texts: pl.Series, alphabet: str) -> Reading:
     return Reading(codes, np.cumsum(codes == EDGE_CODE, dtype=np.int32) - 1, len(texts))
 
 
+def listed(text: str) -> list[str]:
+    """All grams of one text, short ones first, as a reader sees them; the bare EDGE is none."""
+    points = _points(pl.Series([text.replace(EDGE_SIGN, "\ufffd")]))
+    said = "".join(map(chr, points.tolist())).replace(EDGE, EDGE_SIGN)
+    every = (said[at : at + n] for n in range(1, LONGEST + 1) for at in range(len(said) - n + 1))
+    return [gram for gram in every if gram != EDGE_SIGN and EDGE_SIGN not in gram[1:-1]]
+
+
 def characters(texts: pl.Series) -> str:
     """The alphabet of these texts: EDGE, then all that occurs."""
     return EDGE + "".join(map(chr, np.unique(_points(texts)).tolist())).replace(EDGE, "")

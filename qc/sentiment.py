@@ -94,6 +94,10 @@ def _shop(texts: pl.Series, weights: shop.Weights) -> pl.DataFrame:
     return pl.DataFrame(shop.score(texts, weights), schema=list(PROBABILITIES))
 
 
+def _explained_by_shop(text: str, weights: shop.Weights) -> pl.DataFrame:
+    return shop.explain(text, {gram: row for gram, *row in shop.table(weights).iter_rows()})
+
+
 def _explained_by_snownlp(text: str, tables: snow.Tables) -> pl.DataFrame:
     words, odds = zip(*snow.explain(text, tables), strict=True)
     return pl.DataFrame({"gram": words, "class": "positive", "contribution": odds})
@@ -101,4 +105,4 @@ def _explained_by_snownlp(text: str, tables: snow.Tables) -> pl.DataFrame:
 
 # Name → distinct texts that say something, and the model's tables -> PROBABILITIES, a row a text.
 BACKENDS: dict[str, Callable[[pl.Series, Any], pl.DataFrame]] = {"shop": _shop, "snownlp": _snownlp}
-EXPLANATIONS: dict[str, Callable[[str, Any], pl.DataFrame]] = {"shop": shop.explain, "snownlp": _explained_by_snownlp}
+EXPLANATIONS: dict[str, Callable[[str, Any], pl.DataFrame]] = {"shop": _explained_by_shop, "snownlp": _explained_by_snownlp}

@@ -8,6 +8,7 @@ or thread changes a digit.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -57,18 +58,29 @@ def logits(texts: pl.Series, weights: Weights) -> Floats:
     return np.concatenate([np.zeros((0, len(CLASSES))), *parts])
 
 
-def explain(text: str, weights: Weights) -> pl.DataFrame:
-    """What pushed where: (gram, class, contribution), the bias first as ''; a class's contributions add up to its logit."""
-    read = grams.read(pl.Series([text]), weights.known.alphabet)
-    nodes = np.concatenate([n for _, n in grams.occurrences(read, weights.known)])
+def table(weights: Weights) -> pl.DataFrame:
+    """What every gram weighs -> (gram, negative, neutral, positive), sorted; '' is the bias.
+
+    With it a verdict can be checked by hand: Σ weights of the text's grams ÷ its known characters ^ LENGTH_POWER + bias.
+    """
+    nodes = np.flatnonzero(weights.known.parent >= 0).astype(np.int32)
     negative, positive = weights.negative[nodes].astype(np.float64), weights.positive[nodes].astype(np.float64)
-    share = np.stack([negative, -negative - positive, positive], axis=1) * scale(read)[0]
-    spelt = [gram.replace(grams.EDGE, grams.EDGE_SIGN) for gram in grams.spelt(weights.known, nodes)]
-    pushes = pl.DataFrame(np.vstack([weights.bias, share]) / STEP, schema=list(CLASSES)).with_columns(gram=pl.Series(["", *spelt]))
-    return (
-        pushes.group_by("gram", maintain_order=True).sum()
-        .unpivot(index="gram", variable_name="class", value_name="contribution")
-    )  # fmt: skip
+    columns = np.vstack([weights.bias, np.stack([negative, -negative - positive, positive], axis=1)]) / STEP
+    said = ["", *(gram.replace(grams.EDGE, grams.EDGE_SIGN) for gram in grams.spelt(weights.known, nodes))]
+    return pl.DataFrame(columns, schema=list(CLASSES)).select(pl.Series("gram", said), *CLASSES).sort("gram")
+
+
+def explain(text: str, by_gram: Mapping[str, Sequence[float]]) -> pl.DataFrame:
+    """What pushed where: (gram, class, contribution), the bias first as ''; a class's contributions add up to its logit.
+
+    `by_gram` is `table` as gram → (negative, neutral, positive).
+    """
+    found = [gram for gram in grams.listed(text) if gram in by_gram]
+    n_known = sum(len(gram) == 1 for gram in found)
+    power = max(n_known, 1) ** -LENGTH_POWER
+    rows = [("", *by_gram[""]), *((gram, *(w * power for w in by_gram[gram])) for gram in found)]
+    pushes = pl.DataFrame(rows, schema=["gram", *CLASSES], orient="row").group_by("gram", maintain_order=True).sum()
+    return pushes.unpivot(index="gram", variable_name="class", value_name="contribution")
 
 
 def scale(read: Reading) -> Floats:
