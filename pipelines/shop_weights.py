@@ -86,7 +86,7 @@ def default() -> Weights:
     said = utterances()
     own = learning.Labelled(said["text"], _number(said["label"]), said["kind"].to_numpy(), np.ones(said.height))
     lent = reviews()
-    others = [learning.Labelled(lent["text"], _number(lent["label"]), lent["text"].to_numpy(), weight=np.full(lent.height, 0.1), least=15)]
+    others = [learning.Labelled(lent["text"], _number(lent["label"]), lent["text"].to_numpy(), weight=np.full(lent.height, 0.3), least=15)]
     return learning.learn(own, others, learning.Recipe(ridge=0.1), SHIPPED)
 
 
