@@ -99,7 +99,11 @@ def _show_one(labelled: Labels, verdicts: Sequence[Verdict], own: Verdict, most:
         counts = judging.confusion(v.case)
         kept = [k for k in range(len(CLASSES)) if (v.case.label == k).any()]
         head = list(ZH.values())
-        table(["", *(head[k] for k in kept)], [[head[r], *(int(counts[r, k]) for k in kept)] for r in kept], right=range(1, 4))
+        table(
+            ["", *(head[k] for k in kept)],
+            [[head[r], *(int(counts[r, k]) for k in kept)] for r in kept],
+            right=range(1, 4),
+        )
     print(f"\n{own.model} 错得最自信的 {most} 句:")
     wrong = judging.mistakes(own.case, most)
     texts = labelled.rows["text"]
@@ -119,7 +123,13 @@ def shown(e: Estimate) -> str:
 
 def _as_json(v: Verdict) -> dict[str, object]:
     values = {key: None if np.isnan(e.value) else [e.value, e.low, e.high] for key, e in v.measured.items()}
-    return {"file": v.file, "n": v.n, "model": v.model, "measures": values, "confusion": judging.confusion(v.case).tolist()}
+    return {
+        "file": v.file,
+        "n": v.n,
+        "model": v.model,
+        "measures": values,
+        "confusion": judging.confusion(v.case).tolist(),
+    }
 
 
 def described(path: Path, folder: Path) -> list[tuple[EvaluationSet, Labels]]:
@@ -151,7 +161,9 @@ def page(home: Path, sets: Path, folder: Path, plots: Path | None, draws: int = 
         plot = f"sentiment-{one.id}.svg"
         if plots:
             (plots / plot).write_text(reliability(verdicts), encoding="utf-8")
-        parts.append(f"\n## {one.title}\n*{one.title_en}*\n\n{labelled.rows.height:,} 句,{labelled.rows['group'].n_unique():,} 组。\n\n")
+        parts.append(
+            f"\n## {one.title}\n*{one.title_en}*\n\n{labelled.rows.height:,} 句,{labelled.rows['group'].n_unique():,} 组。\n\n"
+        )
         head = ["", *(f"`{v.model}`" for v in verdicts)]
         rows = [head, ["---"] * len(head), *measured(verdicts)]
         parts.append("\n".join(f"| {' | '.join(row)} |" for row in rows))

@@ -10,7 +10,7 @@ import polars as pl
 
 from pipelines.query import QueryError
 from pipelines.terminal import table
-from qc import shop
+from qc import shop as shop_model
 from qc.metrics import BY_ID
 from reports import pushes
 from reports.views import shown
@@ -130,9 +130,9 @@ def _mood(con: duckdb.DuckDBPyConnection, conversation: str, seq: int) -> None:
     print(f"第 {seq} 条「{text}」情绪 {mood:+.2f}")
     if not mood or not by_gram:
         return print("没有可说的:这句话不含情绪,或者情绪不是 shop 模型评的")
-    each = shop.explain(text, by_gram).pivot("class", index="gram", values="contribution")
-    total = each.select(pl.lit("合计").alias("gram"), *(pl.col(c).sum() for c in shop.CLASSES))
-    ordered = each.sort(pl.max_horizontal(pl.col(c).abs() for c in shop.CLASSES), "gram", descending=[True, False])
+    each = shop_model.explain(text, by_gram).pivot("class", index="gram", values="contribution")
+    total = each.select(pl.lit("合计").alias("gram"), *(pl.col(c).sum() for c in shop_model.CLASSES))
+    ordered = each.sort(pl.max_horizontal(pl.col(c).abs() for c in shop_model.CLASSES), "gram", descending=[True, False])
     table(["字串(空的是基数)", "负面", "中性", "正面"],
           [[gram, *(f"{v:+.3f}" for v in values)] for gram, *values in pl.concat([ordered, total]).iter_rows()], right=(1, 2, 3))  # fmt: skip
 

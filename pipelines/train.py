@@ -70,7 +70,9 @@ def try_out(home: Path, given: Sequence[Labels]) -> Outcome:
     own = Labelled(rows["text"], label, group, weight=_balance(label), least=LEAST_TEXTS)
     is_new = ~np.isin(_marks(rows), shop_weights.learnt(home / "models"))
     if is_new.sum() < LEAST_ROWS:
-        raise LabelsError(f"在用的模型已经学过这些标注;新的只有 {int(is_new.sum())} 句,至少要 {LEAST_ROWS} 句才比得出好坏")
+        raise LabelsError(
+            f"在用的模型已经学过这些标注;新的只有 {int(is_new.sum())} 句,至少要 {LEAST_ROWS} 句才比得出好坏"
+        )
     held = _held_out(shipped, own, is_new)
     case = Case(held, label[is_new], group[is_new])
     now = shop.score(own.texts.filter(pl.Series(is_new)), in_use)
@@ -104,7 +106,9 @@ def _held_out(base: Weights, own: Labelled, is_wanted: Bools) -> Floats:
 def _marks(rows: pl.DataFrame) -> Ints:
     """A number for each text and label, to know it again."""
     spelt = (f"{text}\0{label}" for text, label in rows.select("text", "label").iter_rows())
-    return np.array([int.from_bytes(hashlib.blake2b(s.encode(), digest_size=8).digest(), "little", signed=True) for s in spelt])
+    return np.array(
+        [int.from_bytes(hashlib.blake2b(s.encode(), digest_size=8).digest(), "little", signed=True) for s in spelt]
+    )
 
 
 def install(home: Path, given: Sequence[Labels], weights: Weights) -> Path:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from qc.snow import Bools, Floats, Ints
 
@@ -27,7 +26,9 @@ class Rows(NamedTuple):
     weight: Floats
 
 
-def fit(rows: Rows, *, strength: Floats, start: Floats | None = None, offset: Floats | None = None, enough: float = ENOUGH) -> Floats:
+def fit(
+    rows: Rows, *, strength: Floats, start: Floats | None = None, offset: Floats | None = None, enough: float = ENOUGH
+) -> Floats:
     """Weights (features, classes) that maximise Σ weight · log P(label | known) − ½ Σ strength · w².
 
     `strength` (features,) is the ridge of each feature, `offset` (rows, classes) are logits that stand already.
@@ -57,7 +58,7 @@ def probability(logits: Floats, known: Bools | None = None) -> Floats:
     """softmax over the classes that are known."""
     z = logits if known is None else np.where(known, logits, -np.inf)
     e = np.exp(z - z.max(axis=1, keepdims=True))
-    return e / e.sum(axis=1, keepdims=True)
+    return np.asarray(e / e.sum(axis=1, keepdims=True))
 
 
 def _loss(rows: Rows, w: Floats, strength: Floats, offset: Floats | None) -> tuple[float, Floats]:
@@ -90,14 +91,18 @@ def _direction(rows: Rows, xt: Any, p: Floats, gradient: Floats, strength: Float
         y = r / diagonal
         ry, before = float((r * y).sum()), ry
         d = y + ry / before * d
-    return x
+    return np.asarray(x)
 
 
-def _walk(rows: Rows, w: Floats, direction: Floats, gradient: Floats, value: float, strength: Floats, offset: Floats | None) -> Floats:
+def _walk(
+    rows: Rows, w: Floats, direction: Floats, gradient: Floats, value: float, strength: Floats, offset: Floats | None
+) -> Floats:
     """As far along the direction as the loss falls enough (Armijo)."""
     slope, length = float((gradient * direction).sum()), 1.0
     while length > 1e-4:
-        if _loss(rows, w + length * direction, strength, offset)[0] <= value + 1e-4 * length * slope + 1e-9 * abs(value):
+        if _loss(rows, w + length * direction, strength, offset)[0] <= value + 1e-4 * length * slope + 1e-9 * abs(
+            value
+        ):
             break
         length /= 2
     return w + length * direction

@@ -8,7 +8,7 @@ are kept: 「等了12天！！！！」 and 「等了 3 天!!」 read alike. Beg
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +23,9 @@ EDGE, EDGE_SIGN = "\0", "┃"  # beginning and end of a text, and how a reader s
 EDGE_CODE = 1
 Small = npt.NDArray[np.int32]
 Points = npt.NDArray[np.uint32]
+
+
+Keys = TypeVar("Keys", Small, Ints)  # what stands for a gram: its node, or its characters in one number
 
 
 class Trie(NamedTuple):
@@ -143,12 +146,9 @@ def _unpacked(key: int, alphabet: str) -> str:
     return "".join(alphabet[c - 1] for c in codes if c)
 
 
-def _going_on(codes: Small, at: Small, grams: npt.NDArray[np.integer], length: int) -> tuple[Small, npt.NDArray[np.integer]]:
+def _going_on(codes: Small, at: Small, grams: Keys, length: int) -> tuple[Small, Keys]:
     """The grams that another character follows: what has come to the end of its text goes no further."""
-    if length > 1:
-        on = codes[at + (length - 1)] != EDGE_CODE
-    else:
-        on = at < codes.size - 1
+    on = codes[at + (length - 1)] != EDGE_CODE if length > 1 else at < codes.size - 1
     return at[on], grams[on]
 
 
@@ -179,7 +179,7 @@ def _points(texts: pl.Series) -> Points:
     points = np.frombuffer(joined.encode("utf-32-le"), np.uint32)
     points = _folding(points)[points]
     points = points[points != ord(" ")]
-    return points[~_is_repeated(points)]
+    return np.asarray(points[~_is_repeated(points)])
 
 
 def _folding(points: Points) -> Points:

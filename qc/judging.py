@@ -67,7 +67,9 @@ def measures(case: Case) -> dict[str, Callable[[Floats], float]]:
     own = -np.log(np.maximum(p[np.arange(label.size), label], LEAST_P))
     return {
         "auc_polar": _inside(polar, _auc(ranked[polar], label[polar] == POSITIVE)),
-        "auc_negative": _auc(case.p[:, NEGATIVE], label == NEGATIVE) if (label == NEUTRAL).any() else lambda _: float("nan"),
+        "auc_negative": _auc(case.p[:, NEGATIVE], label == NEGATIVE)
+        if (label == NEUTRAL).any()
+        else lambda _: float("nan"),
         "accuracy": _share(said == label, every),
         "recall_negative": _share(said == label, label == NEGATIVE),
         "recall_neutral": _share(said == label, label == NEUTRAL),
@@ -87,7 +89,7 @@ def _inside(kept: Bools, measure: Callable[[Floats], float]) -> Callable[[Floats
 def _among(case: Case) -> Floats:
     """Probabilities of the classes that are labelled, given that it is one of them."""
     kept = np.where(np.isin(np.arange(case.p.shape[1]), case.label), case.p, 0.0)
-    return kept / np.maximum(kept.sum(axis=1, keepdims=True), 1e-12)
+    return np.asarray(kept / np.maximum(kept.sum(axis=1, keepdims=True), 1e-12))
 
 
 def _ece(p: Floats, label: Ints) -> Callable[[Floats], float]:

@@ -143,5 +143,5 @@ def _rounded(name: str, known: Trie, w: Floats) -> Weights:
     whole = np.round(w * STEP)
     if np.abs(whole).max() >= 1 << 15:
         raise ValueError(f"a weight of {np.abs(w).max():.1f} does not fit; give more ridge")
-    whole = whole.astype(np.int16)
-    return shop.weights(name, known, whole[:-1, 0], whole[:-1, 2], whole[-1])
+    small = whole.astype(np.int16)
+    return shop.weights(name, known, small[:-1, 0], small[:-1, 2], small[-1])

@@ -18,7 +18,7 @@ import polars as pl
 
 from qc import grams
 from qc.fitting import probability
-from qc.grams import Reading, Small, Trie
+from qc.grams import Reading, Trie
 from qc.snow import Floats
 
 Small16 = npt.NDArray[np.int16]

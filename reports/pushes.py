@@ -22,5 +22,7 @@ def weights(con: duckdb.DuckDBPyConnection) -> Weights:
 def strongest(text: str, by_gram: Weights) -> dict[str, list[tuple[str, float]]]:
     """class → the grams that push a text most towards it, with how much; what is so before a word was said left out."""
     pushes = shop.explain(text, by_gram).filter((pl.col("gram") != "") & (pl.col("contribution") > 0))
-    best = pushes.sort("contribution", "gram", descending=[True, False]).group_by("class", maintain_order=True).head(MOST)
+    best = (
+        pushes.sort("contribution", "gram", descending=[True, False]).group_by("class", maintain_order=True).head(MOST)
+    )
     return {c: best.filter(pl.col("class") == c).select("gram", "contribution").rows() for c in shop.CLASSES}

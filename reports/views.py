@@ -57,7 +57,7 @@ def shown(value: float | None, unit: str) -> str:
     if unit == "%":
         return f"{value * 100:.1f}%"
     if unit == "fen":
-        return f"¥{value / 100:,.2f}"
+        return f"{'−' if value < 0 else ''}¥{abs(value) / 100:,.2f}"
     if unit == "s":
         return f"{value:.0f} s"
     if unit == "mood":

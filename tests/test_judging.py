@@ -14,7 +14,11 @@ from qc import fitting, judging, learning
 from qc.fitting import Rows
 from qc.judging import Case
 
-ROWS = st.lists(st.tuples(st.sampled_from([0, 1, 2]), st.sampled_from([0.1, 0.2, 0.5, 0.9]), st.sampled_from([0.0, 0.05])), min_size=3, max_size=30)
+ROWS = st.lists(
+    st.tuples(st.sampled_from([0, 1, 2]), st.sampled_from([0.1, 0.2, 0.5, 0.9]), st.sampled_from([0.0, 0.05])),
+    min_size=3,
+    max_size=30,
+)
 
 
 def case(rows: list[tuple[int, float, float]]) -> Case:
@@ -43,7 +47,9 @@ def test_a_model_that_says_what_is_so_is_calibrated() -> None:
     label = np.array([0] * 5 + [1] * 3 + [2] * 2)
     same = Case(np.tile([0.5, 0.3, 0.2], (10, 1)), label, np.arange(10))
     assert judging.estimates(same, 20)["ece"].value == pytest.approx(0)
-    assert judging.estimates(same._replace(p=np.tile([1.0, 0.0, 0.0], (10, 1))), 20)["ece"].value == pytest.approx((0.5 + 0.3 + 0.2) / 3)
+    assert judging.estimates(same._replace(p=np.tile([1.0, 0.0, 0.0], (10, 1))), 20)["ece"].value == pytest.approx(
+        (0.5 + 0.3 + 0.2) / 3
+    )
 
 
 def test_two_classes_are_judged_between_themselves() -> None:

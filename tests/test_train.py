@@ -18,7 +18,11 @@ RUN = CliRunner()
 SETS = Path(__file__).parents[1] / "data" / "evaluation.yaml"
 PAGE = Path(__file__).parents[1] / "docs" / "sentiment.md"
 # A shop whose customers speak a slang that the shipped model cannot know.
-SLANG = {"负面": ["这波血亏哦{}", "拔草了{}", "踩大雷{}"], "中性": ["蹲一个{}", "滴滴{}", "{}安排一下"], "正面": ["绝绝子{}", "按头安利{}", "yyds{}"]}
+SLANG = {
+    "负面": ["这波血亏哦{}", "拔草了{}", "踩大雷{}"],
+    "中性": ["蹲一个{}", "滴滴{}", "{}安排一下"],
+    "正面": ["绝绝子{}", "按头安利{}", "yyds{}"],
+}
 GOODS = ["盖碗", "茶饼", "龙井", "公道杯", "白茶", "红茶", "礼盒", "茶盘", "毛峰", "茶针", "六堡", "肉桂"]
 
 
@@ -66,7 +70,10 @@ def test_the_night_takes_the_shops_own_model_and_says_so(home: Path, slang: Path
     (home / "models").unlink()
     messages = tmp_path / "messages.csv"
     lines = ["shop,channel,conversation_id,sent_at,sender_kind,agent,customer,text"]
-    lines += ["店,taobao,c1,2026-09-01 10:00:00,customer,,甲,踩大雷盖碗", "店,taobao,c1,2026-09-01 10:00:09,agent,小满,甲,亲,您好"]
+    lines += [
+        "店,taobao,c1,2026-09-01 10:00:00,customer,,甲,踩大雷盖碗",
+        "店,taobao,c1,2026-09-01 10:00:09,agent,小满,甲,亲,您好",
+    ]
     messages.write_text("\n".join(line.replace("亲,", "亲，") for line in lines), "utf-8")
     night(home, messages)
     before = mood(home)
@@ -77,7 +84,11 @@ def test_the_night_takes_the_shops_own_model_and_says_so(home: Path, slang: Path
 
 
 def mood(home: Path) -> float:
-    return float(json.loads(ask("sql", "SELECT mood FROM messages WHERE mood IS NOT NULL", "--home", home, "--json")[1])[0]["mood"])
+    return float(
+        json.loads(ask("sql", "SELECT mood FROM messages WHERE mood IS NOT NULL", "--home", home, "--json")[1])[0][
+            "mood"
+        ]
+    )
 
 
 def test_ratings_of_the_sample_shop_are_labels(sample_home: Path) -> None:
@@ -100,7 +111,9 @@ def test_labels_that_cannot_be_used_say_why(slang: Path, layout: Layout, said: s
 def test_eval_sets_the_models_side_by_side(home: Path, slang: Path) -> None:
     code, said = ask("eval", *given(slang), "--home", home, "--worst", "3")
     assert code == 0 and "108 句,36 组" in said
-    assert "AUC 负对正" in said and "snownlp-0.12.3" in said and "混淆表" in said and said.count("错得最自信的 3 句") == 1
+    assert (
+        "AUC 负对正" in said and "snownlp-0.12.3" in said and "混淆表" in said and said.count("错得最自信的 3 句") == 1
+    )
     assert "<svg" in (home / "evaluation" / "标注.csv.svg").read_text("utf-8")
     found = json.loads(ask("eval", *given(slang), "--home", home, "--json")[1])
     assert [v["n"] for v in found] == [108, 108] and all(len(v["confusion"]) == 3 for v in found)

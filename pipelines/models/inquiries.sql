@@ -13,7 +13,7 @@ WITH asked AS (
 ), paid AS (
     SELECT a.shop, a.customer, a.day, p.paid_at, p.order_id
     FROM asked a JOIN paid_ p ON p.shop = a.shop AND p.customer = a.customer
-     AND p.created_at > a.asked_at AND p.paid_at < a.day + INTERVAL 4 DAY
+     AND p.paid_fen > 0 AND p.created_at > a.asked_at AND p.paid_at < a.day + INTERVAL 4 DAY
 ), first_paid AS (
     SELECT shop, customer, day, min(paid_at) AS paid_at, arg_min(order_id, (paid_at, order_id)) AS order_id
     FROM paid GROUP BY ALL

@@ -16,8 +16,8 @@ WITH per_turn AS (
     FROM turns WHERE is_counted AND customer IS NOT NULL GROUP BY ALL
 ), sold AS (
     SELECT shop, agent, day, order_id, coalesce(customer, 'order ' || order_id) AS buyer, class, paid_fen, refunded_fen, items,
-           identity_tier
-    FROM attributions WHERE is_primary
+           identity_tier, refund_s
+    FROM attributions WHERE is_primary AND paid_fen > 0  -- a gift order of 0 yuan is in the ledger and makes nobody a buyer
 ), with_buyers AS (
     SELECT DISTINCT shop FROM orders JOIN (SELECT DISTINCT shop FROM conversations) USING (shop) WHERE customer IS NOT NULL
 ), either AS (
@@ -26,7 +26,7 @@ WITH per_turn AS (
     SELECT grain, shop, CASE grain WHEN 'agent' THEN agent END AS agent, day, unit, is_first, is_answered, wait_s
     FROM per_turn, either WHERE is_counted AND (grain = 'shop' OR agent IS NOT NULL)
 ), all_sold AS (
-    SELECT grain, shop, CASE grain WHEN 'agent' THEN agent END AS agent, day, order_id, buyer, class, paid_fen, refunded_fen, items
+    SELECT grain, shop, CASE grain WHEN 'agent' THEN agent END AS agent, day, order_id, buyer, class, paid_fen, refunded_fen, items, refund_s
     FROM sold, either WHERE grain = 'shop' OR agent IS NOT NULL
 ), all_ratings AS (
     SELECT grain, shop, CASE grain WHEN 'agent' THEN agent END AS agent, day, conversation_id, invited_at, rated_at, stars
@@ -89,3 +89,9 @@ UNION ALL SELECT 'reminded_share', 'shop', shop, NULL, day, order_id, (class = '
 UNION ALL SELECT 'match_rate', 'shop', shop, NULL, day, order_id, (identity_tier IS NOT NULL)::INT, 1, true FROM sold WHERE shop IN (SELECT shop FROM with_buyers)
 UNION ALL SELECT 'match_rate_quoted', 'shop', shop, NULL, day, order_id, coalesce(identity_tier = 'order_number', false)::INT, 1, true
 FROM sold WHERE shop IN (SELECT shop FROM with_buyers)
+UNION ALL SELECT 'sales_per_buyer_consulted', grain, shop, agent, day, buyer, paid_fen, 1, true FROM all_sold WHERE class = 'consulted'
+UNION ALL SELECT 'sales_per_buyer_silent', 'shop', shop, NULL, day, buyer, paid_fen, 1, true FROM sold WHERE class = 'silent' AND shop IN (SELECT shop FROM with_buyers)
+UNION ALL SELECT 'refund_time', grain, shop, agent, day, order_id, refund_s, 1, true FROM all_sold WHERE refund_s IS NOT NULL
+UNION ALL SELECT 'repeat_90d', 'shop', shop, NULL, first_day, customer, is_repeat_90d::INT, 1, is_mature_90d FROM buyers
+UNION ALL SELECT 'reminder_success', grain, shop, CASE grain WHEN 'agent' THEN agent END, day, order_id, is_paid_24h::INT, 1, is_mature FROM reminders, either
+UNION ALL SELECT 'reminder_expected', grain, shop, CASE grain WHEN 'agent' THEN agent END, day, order_id, expected, 1, is_mature FROM reminders, either WHERE expected IS NOT NULL
