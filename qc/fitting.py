@@ -74,7 +74,7 @@ def _direction(rows: Rows, xt: Any, p: Floats, gradient: Floats, strength: Float
     def curved(v: Floats) -> Floats:
         u = rows.x @ v
         bend = rows.weight[:, None] * p * (u - (p * u).sum(axis=1, keepdims=True))
-        return xt @ bend + strength[:, None] * v
+        return np.asarray(xt @ bend + strength[:, None] * v)
 
     squared = xt.copy()
     squared.data = squared.data**2
