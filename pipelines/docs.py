@@ -19,6 +19,7 @@ from pipelines.sources import READERS, vendor
 from qc import rulebook
 from qc.intake import NATIVE, REQUIRED
 from qc.metrics import KPIS, REASONS
+from qc.shop import CLASSES
 
 DOCS = Path(__file__).parent.parent / "docs"
 
@@ -119,7 +120,7 @@ def _empty_mart(home: Path) -> store.duckdb.DuckDBPyConnection:
         }
     )
     with store.warehouse(home) as con, store.mart_in_the_making(con, home) as path:
-        mart.build(con, book, None, lambda _: nothing, lambda _: None)
+        mart.build(con, book, None, lambda _: nothing, lambda _: None, pl.DataFrame(schema={"gram": pl.String, **dict.fromkeys(CLASSES, pl.Float64)}))
         store.detach(con)
         mart.finish(path, book.profile.id)
     return store.open_mart(home)

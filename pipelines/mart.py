@@ -37,7 +37,7 @@ from qc.rulebook import Pack, Scorecard, rules_of
 
 # In the order they build on each other; each is models/<name>.sql.
 TABLES = (
-    "messages", "turns", "conversations", "promises", "coverage", "case_reasons", "findings", "moments", "entries", "scores", "orders", "agents",
+    "messages", "mood_grams", "turns", "conversations", "promises", "coverage", "case_reasons", "findings", "moments", "entries", "scores", "orders", "agents",
     "ratings", "receptions", "consultations", "inquiries", "attributions", "attribution_shares", "inquiry_agents", "lost_inquiries",
     "buyers", "reminders",
     "vendor_figures",
@@ -85,8 +85,13 @@ Score = Callable[[pl.Series], pl.DataFrame]
 Step = Callable[[str], None]
 
 
-def build(con: duckdb.DuckDBPyConnection, book: Book, as_of: datetime | None, score: Score, step: Step) -> None:
-    """Facts of the warehouse -> every table of the attached `mart`. `score(texts) -> (text, p_…)`; `step` names progress."""
+def build(
+    con: duckdb.DuckDBPyConnection, book: Book, as_of: datetime | None, score: Score, step: Step, mood_grams: pl.DataFrame
+) -> None:  # fmt: skip
+    """Facts of the warehouse -> every table of the attached `mart`. `score(texts) -> (text, p_…)`; `step` names progress.
+
+    `mood_grams(gram, negative, neutral, positive)` is what the sentiment model goes by.
+    """
     literal = f"TIMESTAMP '{as_of.isoformat(sep=' ')}'" if as_of else "NULL::TIMESTAMP"
     con.execute(f"CREATE OR REPLACE TEMP MACRO as_of() AS {literal}")
     con.execute("CREATE OR REPLACE TEMP TABLE as_of_ AS SELECT as_of() AS as_of")
@@ -114,7 +119,7 @@ def build(con: duckdb.DuckDBPyConnection, book: Book, as_of: datetime | None, sc
     kept = promises.promises(turns, said, asked, found.findings, messages, as_of=as_of, calendar=book.hours)
     step("订单归属")
     given = {
-        "arranged": messages, "sentiment": sentiment, "turns_": turns, "pace_": pace, "promises_": kept, "cases_": mix.cases,
+        "arranged": messages, "sentiment": sentiment, "mood_grams_": mood_grams, "turns_": turns, "pace_": pace, "promises_": kept, "cases_": mix.cases,
         "case_reasons_": mix.reasons, "findings_": found.findings,
         "moments_": found.moments, "entries_": scored.entries, "scores_": scored.scores, "orders_": orders,
         "paid_": attribution.parents(orders), "attributions_": attribution.attribute(orders, messages, rule=book.attribution[0]),

@@ -153,7 +153,7 @@ def _rebuild(
     run_id = _begin(con, book, as_of, model.version, fingerprint, files)
     try:
         with store.mart_in_the_making(con, home) as path:
-            mart.build(con, book, as_of, scoring.cached(con, model, step), step)
+            mart.build(con, book, as_of, scoring.cached(con, model, step), step, scoring.grams(model))
             _end(con, run_id, "published")
             con.execute("INSERT INTO mart.runs SELECT * FROM warehouse.runs ORDER BY run_id")
             store.detach(con)

@@ -37,7 +37,7 @@ class Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
     profile: str = "fair"
     scorecard: str = "general"
-    sentiment: str = "snownlp"
+    sentiment: str = "shop"  # the model of the customers' mood: shop or snownlp
     lang: str = "zh"
     shop: str | None = None  # for files that do not say which shop they are of
     channel: str | None = None

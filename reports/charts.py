@@ -191,6 +191,31 @@ def ranges(rows: Sequence[tuple[str, Sequence[float]]], unit: str) -> str:
     return _svg(fig)
 
 
+def reliability(
+    panels: Sequence[tuple[str, Sequence[tuple[int, float, float, int]]]], classes: Sequence[str], axes: tuple[str, str]
+) -> str:
+    """How often what was said with probability p was so: a panel a model of (class, p, share, n), a dot's area as its n."""
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
+    with rc_context(_style()):
+        fig = Figure(figsize=(3.3 * len(panels), 3.4), dpi=72, facecolor="none")
+        for at, (name, bins) in enumerate(panels, 1):
+            ax = fig.add_subplot(1, len(panels), at, facecolor="none", aspect="equal", xlim=(-0.04, 1.04), ylim=(-0.04, 1.04))
+            ax.plot([0, 1], [0, 1], color=FAINT, lw=0.8, zorder=0)
+            for k, color in enumerate((SHOP, SOFT, OWN)):
+                mine = [(p, share, n) for c, p, share, n in bins if c == k]
+                total = sum(n for _, _, n in mine) or 1
+                ax.plot([p for p, _, _ in mine], [share for _, share, _ in mine], color=color, lw=1.2, label=classes[k] if mine else None)
+                ax.scatter([p for p, _, _ in mine], [share for _, share, _ in mine], [8 + 160 * n / total for _, _, n in mine], color=color)
+            ax.set_title(name, fontsize=10, color=INK)
+            ax.set_xlabel(axes[0], fontsize=9, color=SOFT)
+            ax.set_ylabel(axes[1] if at == 1 else "", fontsize=9, color=SOFT)
+            ax.legend(frameon=False, fontsize=8, loc="upper left")
+        fig.tight_layout()
+    return _svg(fig)
+
+
 def _canvas(height: float, *, left: float, bottom: float, top: float) -> tuple[Figure, Axes]:
     from matplotlib import rc_context
     from matplotlib.figure import Figure

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import duckdb
 
-from reports import evidence, promises, queries, sales, scorecard, shop, talk
+from reports import evidence, promises, pushes, queries, sales, scorecard, shop, talk
 from reports.facts import Links, gather, links
 from reports.words import Words
 
@@ -42,8 +42,9 @@ def _write_all(con: duckdb.DuckDBPyConnection, folder: Path, w: Words) -> None:
         _save(folder / "sales.html", sold)
     for agent in facts.agents:
         _save(folder / where.agents[agent["shop"], agent["agent"]], scorecard.render(facts, where, w, agent))
+    by_gram = pushes.weights(con)
     for one in evidence.talks(con, set(where.talks)):
-        _save(folder / _talk_path(where, one), talk.render(facts, where, w, one))
+        _save(folder / _talk_path(where, one), talk.render(facts, where, w, one, by_gram))
 
 
 def _talk_path(where: Links, one: evidence.Talk) -> str:
