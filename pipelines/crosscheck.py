@@ -19,7 +19,7 @@ from pipelines.query import QueryError
 from pipelines.resources import data_dir
 from pipelines.sources.vendor import lexicon
 from qc import dialogue, frames
-from qc.dialogue import Profile
+from qc.profiles import Profile
 from qc.metrics import BY_ID
 from reports.views import shown
 

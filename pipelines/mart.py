@@ -14,7 +14,7 @@ from ruamel.yaml import YAML
 from pipelines import store
 from pipelines.store import MODELS
 from qc import attribution, damage, detectors, dialogue, frames, ledger, senders
-from qc.dialogue import Profile
+from qc.profiles import Profile
 from qc.metrics import KPIS, REASONS
 from qc.rulebook import Pack, Scorecard
 
@@ -63,7 +63,7 @@ def build(con: duckdb.DuckDBPyConnection, book: Book, as_of: datetime | None, sc
     con.execute("CREATE OR REPLACE TEMP TABLE as_of_ AS SELECT as_of() AS as_of")
     step("会话与轮次")
     spoken = senders.refine(_model(con, "current_messages"), book.senders)
-    messages = dialogue.arrange(spoken, book.profile).join(
+    messages = dialogue.arrange(spoken).join(
         spoken.select("source_id", "source_row", "sender_ground", "is_damaged"),
         on=["source_id", "source_row"], how="left", maintain_order="left",
     )  # fmt: skip

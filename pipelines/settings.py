@@ -14,7 +14,7 @@ from pipelines import mapping as mappings
 from pipelines import rules
 from pipelines.mart import Book
 from pipelines.resources import data_dir
-from qc.dialogue import Profile
+from qc.profiles import Profile
 from qc.senders import Pattern
 
 KEY_FILE = "customer.key"

@@ -47,6 +47,8 @@ KPIS: tuple[Kpi, ...] = (
     Kpi("unanswered", "未回复率", "Unanswered", "rate", "%", "unanswered", "response", "未回复轮次 ÷ 轮次", "low"),
     Kpi("reply_rate", "回复率", "Reply rate", "rate", "%", "reply_rate", "response",
         "至少得到一次有效回复的客户日 ÷ 来咨询的客户日", "high"),
+    Kpi("on_time", "按时回复率", "On time", "rate", "%", "on_time", "response",
+        "口径自己的单位(轮次、首轮、会话或客户日)里,计入的每一轮都在它的时限内回复的 ÷ 单位;单位和时限见 profiles", "high"),
     Kpi("handling_time", "接待时长(中位)", "Handling time (median)", "p50", "s", "handling_time", "response",
         "首条客户消息到最后一条客服消息的秒数,取中位"),
     Kpi("qa_score", "质检分", "QA score", "mean", "分", "qa_score", "quality",
@@ -107,5 +109,8 @@ REASONS: dict[str, tuple[str, str]] = {
     "no_agents": ("会话数据没有客服账号,不能分到人", "chats name no agents, so nothing can be told per person"),
     "no_observation": ("这段时间里没有可计的情况", "nothing to count in this period"),
     "censored": ("离数据截止不足10分钟,尚不能判", "less than 10 minutes before the data ends"),
+    "outside_hours": ("客户开口时不在这个口径的服务时段", "the customer asked outside the hours of this definition"),
+    "session_outside_hours": ("会话开始时不在这个口径的服务时段", "the conversation began outside the hours of this definition"),
+    "exempt_day": ("这一天在这个口径里豁免", "this day is exempt under this definition"),
     "pleasantry": ("客户只是道谢收尾,不需要回复", "the customer only said thanks; no reply was due"),
 }

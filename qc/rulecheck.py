@@ -11,7 +11,8 @@ import polars as pl
 
 from qc import frames
 from qc.detectors import DETECTORS, listen
-from qc.dialogue import Profile, turns
+from qc.dialogue import turns
+from qc.profiles import Profile
 from qc.rulebook import Pack, Rule, rules_of
 from qc.rulefile import RulebookError
 

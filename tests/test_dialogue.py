@@ -46,7 +46,7 @@ GOLDEN = [
 def turns(
     rows: list[dict[str, Any]], as_of: datetime | None = None, words: tuple[str, ...] = ("好的", "谢谢")
 ) -> pl.DataFrame:
-    return dialogue.turns(dialogue.arrange(messages(rows), FAIR), FAIR, as_of=as_of, pleasantries=words)
+    return dialogue.turns(dialogue.arrange(messages(rows)), FAIR, as_of=as_of, pleasantries=words)
 
 
 def test_the_golden_transcript_under_fair() -> None:
@@ -103,7 +103,7 @@ def test_transfer_before_the_reply_makes_the_new_holder_responsible_from_the_nex
 
 def test_two_shops_with_the_same_customer_are_two_conversations_even_under_one_id() -> None:
     rows = [say("9:00:00", "customer", shop=s, conversation_id="7") for s in ("甲店", "乙店")]
-    assert dialogue.arrange(messages(rows), FAIR)["conversation_id"].n_unique() == 2
+    assert dialogue.arrange(messages(rows))["conversation_id"].n_unique() == 2
 
 
 def test_without_times_the_wait_is_unknown_and_says_why() -> None:
@@ -147,11 +147,11 @@ def reference_turns(rows: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
         for m in (r for r in rows if r["customer"] == customer):
             counts = m["content_kind"] not in ("recall", "empty")
             replies = m["sender_kind"] in ("agent", "assist") and counts
-            late = last is not None and (m["sent_at"] - last).total_seconds() > FAIR.session_gap_s
+            late = last is not None and (m["sent_at"] - last).total_seconds() > dialogue.SESSION_GAP_S
             if m["sender_kind"] == "system":
                 holder, coming = (holder, m["agent"] or coming) if late else (m["agent"] or holder, coming)
                 continue
-            if late and not (replies and asked and (m["sent_at"] - asked[1]).total_seconds() <= FAIR.late_reply_s):
+            if late and not (replies and asked and (m["sent_at"] - asked[1]).total_seconds() <= dialogue.LATE_REPLY_S):
                 found += [asked] if asked else []
                 asked, holder = None, None
             holder, coming, last = coming or holder, None, m["sent_at"]
@@ -188,7 +188,7 @@ def test_a_late_notice_belongs_to_what_follows_it() -> None:
         say("11:00:00", "system"),
         say("11:00:01", "customer"),
     ]
-    placed = dialogue.arrange(messages(rows), FAIR)
+    placed = dialogue.arrange(messages(rows))
     assert placed.group_by("conversation_id", maintain_order=True).len()["len"].to_list() == [2, 2]
 
 
