@@ -119,7 +119,7 @@ def _empty_mart(home: Path) -> store.duckdb.DuckDBPyConnection:
     with store.warehouse(home) as con, store.mart_in_the_making(con, home) as path:
         mart.build(con, book, None, lambda _: nothing, lambda _: None)
         store.detach(con)
-        mart.finish(path, book.profile.id)
+        mart.finish(path)
     return store.open_mart(home)
 
 

@@ -13,14 +13,14 @@ from ruamel.yaml import YAML
 
 from pipelines import store
 from pipelines.store import MODELS
-from qc import attribution, damage, detectors, dialogue, frames, ledger, senders
+from qc import attribution, damage, detectors, dialogue, frames, ledger, profiles, senders
 from qc.profiles import Profile
-from qc.metrics import KPIS, REASONS
+from qc.metrics import BY_PROFILE, KPIS, REASONS
 from qc.rulebook import Pack, Scorecard
 
 # In the order they build on each other; each is models/<name>.sql.
 TABLES = (
-    "messages", "turns", "conversations", "findings", "moments", "entries", "scores", "orders", "attributions", "agents",
+    "messages", "profiles", "turns", "profile_turns", "conversations", "findings", "moments", "entries", "scores", "orders", "attributions", "agents",
     "ratings", "receptions", "inquiries", "inquiry_agents", "vendor_figures",
 )  # fmt: skip
 ON_TOP = (
@@ -50,6 +50,7 @@ class Book(NamedTuple):
     profile: Profile
     pleasantries: Sequence[str]
     senders: Sequence[senders.Pattern] = ()
+    profiles: Sequence[Profile] = ()  # every other definition that the night is judged by as well
 
 
 Score = Callable[[pl.Series], pl.DataFrame]
@@ -67,7 +68,7 @@ def build(con: duckdb.DuckDBPyConnection, book: Book, as_of: datetime | None, sc
         spoken.select("source_id", "source_row", "sender_ground", "is_damaged"),
         on=["source_id", "source_row"], how="left", maintain_order="left",
     )  # fmt: skip
-    turns = dialogue.turns(messages, book.profile, as_of=as_of, pleasantries=book.pleasantries)
+    turns, profile_turns = _turns(messages, book, as_of)
     step("检查用语")
     found = damage.without_unread(detectors.inspect(messages, turns, book.packs), messages)
     scored = ledger.score(found.findings, found.moments, messages, book.packs, book.scorecard)
@@ -77,7 +78,8 @@ def build(con: duckdb.DuckDBPyConnection, book: Book, as_of: datetime | None, sc
     step("订单归属")
     orders = frames.of(frames.Order, _model(con, "current_orders"))
     given = {
-        "arranged": messages, "sentiment": sentiment, "turns_": turns, "findings_": found.findings,
+        "arranged": messages, "sentiment": sentiment, "turns_": turns, "profile_turns_": profile_turns,
+        "profiles_": profiles.listed(book.profile, book.profiles), "findings_": found.findings,
         "moments_": found.moments, "entries_": scored.entries, "scores_": scored.scores, "orders_": orders,
         "paid_": attribution.parents(orders), "attributions_": attribution.attribute(orders, messages),
         "ratings_": _model(con, "current_ratings"),
@@ -96,10 +98,21 @@ def build(con: duckdb.DuckDBPyConnection, book: Book, as_of: datetime | None, sc
         con.unregister(name)
 
 
-def finish(path: Path, profile: str) -> None:
+def _turns(messages: pl.DataFrame, book: Book, as_of: datetime | None) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The run's own frames.Turn, and frames.ProfileTurn under every profile."""
+    judged = dialogue.under_profiles(
+        messages, (book.profile, *book.profiles), as_of=as_of, pleasantries=book.pleasantries
+    )
+    turns = {profile.id: found for profile, found in judged}
+    stacked = [
+        frames.of(frames.ProfileTurn, turns[name].with_columns(profile=pl.lit(name))) for name in sorted(turns)
+    ]
+    return turns[book.profile.id], pl.concat(stacked)
+
+
+def finish(path: Path) -> None:
     """Inside the built file: views, the additive metrics, macros, comments."""
     with duckdb.connect(str(path)) as con:
-        con.execute("CREATE TEMP TABLE run_ AS SELECT ?::VARCHAR AS profile", [profile])
         for name in ON_TOP:
             what = "VIEW" if name in VIEWS else "TABLE"
             con.execute(f"CREATE {what} {name} AS {_sql(MODELS / 'mart' / f'{name}.sql')}")
@@ -158,9 +171,11 @@ def _reference(con: duckdb.DuckDBPyConnection, book: Book) -> None:
         "scorecard", "section", "section_title", "section_title_en", "section_weight", "item", "title", "title_en", "weight", "rule_id",
     ]  # fmt: skip
     kpis = [
-        (k.id, k.zh, k.en, k.kind, k.unit, k.observed, k.group, k.formula, k.better, k.target, k.scale, *_range(k.unit)) for k in KPIS
+        (k.id, k.zh, k.en, k.kind, k.unit, k.observed, k.group, k.formula, k.better, k.target, k.scale, *_range(k.unit),
+         k.observed in BY_PROFILE) for k in KPIS
     ]
-    kpi_columns = ["metric", "zh", "en", "kind", "unit", "observed", "group", "formula", "better", "target", "scale", "lowest", "highest"]
+    kpi_columns = ["metric", "zh", "en", "kind", "unit", "observed", "group", "formula", "better", "target", "scale", "lowest", "highest",
+                   "is_by_profile"]  # fmt: skip
     reasons = [(code, zh, en) for code, (zh, en) in REASONS.items()]
     for name, rows, columns in (
         ("rules", rules, rule_columns), ("scorecard_items", items, item_columns),

@@ -156,7 +156,7 @@ def _rebuild(
             _end(con, run_id, "published")
             con.execute("INSERT INTO mart.runs SELECT * FROM warehouse.runs ORDER BY run_id")
             store.detach(con)
-            mart.finish(path, book.profile.id)
+            mart.finish(path)
     except BaseException:
         _end(con, run_id, "failed")
         raise
@@ -174,7 +174,7 @@ def _fingerprint(con: duckdb.DuckDBPyConnection, book: Book, as_of: datetime | N
     reviews = con.execute("SELECT count(*), max(reviewed_at)::VARCHAR, (SELECT count(*) FROM erasures) FROM reviews").fetchone()
     what = [
         facts, reviews, rulebook.pack_hash(book.packs), book.scorecard.model_dump(mode="json"),
-        book.profile.model_dump(mode="json"), list(book.pleasantries),
+        [p.model_dump(mode="json") for p in (book.profile, *book.profiles)], list(book.pleasantries),
         [p.model_dump() for p in book.senders], str(as_of), model, lang, product_version(),
     ]  # fmt: skip
     return hashlib.sha256(json.dumps(what, sort_keys=True, default=str).encode()).hexdigest()[:16]

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
 from pipelines import mapping as mappings
 from pipelines import rules
@@ -49,8 +50,7 @@ def load(home: Path) -> Settings:
         raise SettingsError(f"{path}: 不是有效的 TOML:{e}") from e
     except ValidationError as e:
         known = "、".join(Settings.model_fields)
-        wrong = ";".join(f"「{'.'.join(map(str, x['loc']))}」{x['msg']}" for x in e.errors())
-        raise SettingsError(f"{path}: {wrong}。可用的键:{known}") from e
+        raise SettingsError(f"{path}: {_wrong(e)}。可用的键:{known}") from e
 
 
 def book(home: Path, settings: Settings) -> Book:
@@ -59,7 +59,7 @@ def book(home: Path, settings: Settings) -> Book:
     card = rules.load_scorecard(_named(home, "scorecards", settings.scorecard), packs)
     return Book(
         packs, card, profile(home, settings.profile), rules.load_words(data_dir() / "lexicons" / "pleasantries.yaml"),
-        sender_patterns(home),
+        sender_patterns(home), tuple(p for p in profiles(home) if p.id != settings.profile),
     )  # fmt: skip
 
 
@@ -77,10 +77,24 @@ def profile(home: Path, name: str) -> Profile:
     """A definition profile by its id."""
     path = _named(home, "profiles", name)
     try:
-        return Profile.model_validate(YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8")))
-    except ValidationError as e:
-        wrong = ";".join(f"「{'.'.join(map(str, x['loc']))}」{x['msg']}" for x in e.errors())
-        raise SettingsError(f"{path}: {wrong}") from e
+        found = Profile.model_validate(YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8")))
+    except (ValidationError, YAMLError) as e:
+        raise SettingsError(f"{path}: {_wrong(e)}。各键的含义见自带的 data/profiles/fair.yaml") from e
+    if found.id != name:
+        raise SettingsError(f"{path}: id 是「{found.id}」,文件名是「{name}」;两者要一致")
+    return found
+
+
+def profiles(home: Path) -> tuple[Profile, ...]:
+    """Every definition profile of the workspace and the product, in the order of their ids."""
+    folders = (home / "profiles", data_dir() / "profiles")
+    return tuple(profile(home, n) for n in sorted({p.stem for f in folders if f.is_dir() for p in f.glob("*.yaml")}))
+
+
+def _wrong(error: ValidationError | YAMLError) -> str:
+    if isinstance(error, YAMLError):
+        return f"不是有效的 YAML:{error}"
+    return ";".join(f"「{'.'.join(map(str, x['loc']))}」{x['msg']}" for x in error.errors())
 
 
 def known_mappings(home: Path, settings: Settings) -> list[mappings.Mapping]:

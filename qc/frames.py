@@ -54,6 +54,14 @@ Turn: Noun = {
     "reason": pl.String,  # why it is not counted or has no wait: no_times, censored, pleasantry; else NULL
 }
 
+ProfileTurn: Noun = {
+    "profile": pl.String,
+    **{name: Turn[name] for name in (
+        "conversation_id", "turn", "shop", "channel", "customer", "day", "responsible", "asked_seq", "answered_seq", "asked_at",
+        "wait_s", "is_first", "is_answered", "is_counted", "reason",
+    )},
+}  # fmt: skip
+
 Finding: Noun = {
     "finding_id": pl.String,  # conversation_id#seq:rule_id@start
     "conversation_id": pl.String,

@@ -99,6 +99,12 @@ KPIS: tuple[Kpi, ...] = (
 
 BY_ID = {kpi.id: kpi for kpi in KPIS}
 
+# Observations made of turns: there is one under every definition profile.
+BY_PROFILE = frozenset({
+    "first_response", "first_response_30s", "average_response", "response", "response_3min", "slow_response", "unanswered",
+    "reply_rate", "on_time",
+})  # fmt: skip
+
 REASONS: dict[str, tuple[str, str]] = {
     "no_orders": ("没有订单数据", "no orders were given"),
     "no_buyer_ids": ("订单里没有买家标识,不能与会话对上", "orders carry no buyer id, so they cannot meet the chats"),

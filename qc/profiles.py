@@ -6,6 +6,7 @@ here, so that one night holds the same turns under every profile side by side.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date, datetime, time
 from typing import Annotated, Literal
 
@@ -102,3 +103,25 @@ def _outside(at: pl.Expr, hours: ServiceHours | None) -> pl.Expr:
         return pl.lit(False)
     opened, closed = at.dt.time() >= hours.opens, at.dt.time() >= hours.closes
     return ~((opened & ~closed) if hours.opens < hours.closes else (opened | ~closed))
+
+
+def listed(own: Profile, others: Iterable[Profile]) -> pl.DataFrame:
+    """Profiles as rows, the run's own marked; what a profile leaves open is NULL."""
+    rows = [
+        {
+            "profile": p.id, "title": p.title, "title_en": p.title_en, "status": p.status, "valid_from": p.valid_from,
+            "source": p.source, "effective_kinds": list(p.effective_kinds), "opens": p.service_hours and p.service_hours.opens,
+            "closes": p.service_hours and p.service_hours.closes, "tested_at": p.service_hours and p.service_hours.tested_at,
+            "exempt_days": list(p.exempt_days), "censor_s": p.censor_s, "cap_s": p.cap_s, "unanswered_s": p.unanswered_s,
+            "drops_unanswered_pleasantry": p.drops_unanswered_pleasantry, "owner": p.owner, "on_time_unit": p.on_time.unit,
+            "on_time_s": p.on_time.within_s, "headline": list(p.headline), "is_own": p.id == own.id,
+        }
+        for p in sorted((own, *others), key=lambda p: p.id)
+    ]  # fmt: skip
+    return pl.DataFrame(rows, schema_overrides=_LISTED)
+
+
+_LISTED = {
+    "opens": pl.Time, "closes": pl.Time, "tested_at": pl.String, "exempt_days": pl.List(pl.Date), "censor_s": pl.Float64,
+    "cap_s": pl.Float64, "unanswered_s": pl.Float64, "on_time_s": pl.Float64,
+}  # fmt: skip

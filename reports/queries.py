@@ -26,7 +26,8 @@ def open_mart(mart: Path) -> duckdb.DuckDBPyConnection:
     config = {"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
     con = duckdb.connect(str(mart), read_only=True, config=config)
     # A macro looks its tables up where it is called: the copy stands before the view, and gives the same rows.
-    con.execute("CREATE TEMP TABLE observations AS SELECT * FROM main.observations")
+    con.execute("CREATE TEMP TABLE observations AS SELECT * FROM main.observations WHERE grain IN ('agent', 'shop') "
+                "AND profile IN (SELECT profile FROM main.profiles WHERE is_own)")  # fmt: skip
     # Sums of fractions depend on their order, and several threads have none: the same mart must give the same pages.
     con.execute("SET threads = 1")
     return con
@@ -124,7 +125,8 @@ def daily(con: duckdb.DuckDBPyConnection, metrics: Sequence[str], days: int) -> 
                    least(7, m.day - first_day + 1) AS n_days,
                    sum(num) FILTER (WHERE is_mature) OVER week AS week_num, sum(den) FILTER (WHERE is_mature) OVER week AS week_den
             FROM metrics m JOIN kpis k ON k.observed = m.metric JOIN span USING (shop)
-            WHERE k.metric IN (SELECT unnest(?::VARCHAR[])) AND day > last_day - ?::INT - 6 AND (grain = 'shop' OR agent IS NOT NULL)
+            WHERE k.metric IN (SELECT unnest(?::VARCHAR[])) AND day > last_day - ?::INT - 6 AND grain IN ('agent', 'shop')
+              AND m.profile IN (SELECT profile FROM profiles WHERE is_own)
             WINDOW week AS (PARTITION BY k.metric, grain, m.shop, m.agent ORDER BY m.day
                             RANGE BETWEEN INTERVAL 6 DAYS PRECEDING AND CURRENT ROW)
         )

@@ -38,7 +38,7 @@ def rebuilt(source: Path, path: Path, statements: list[str]) -> Path:
     with duckdb.connect(str(path)) as con:
         for statement in ("DROP TABLE gaps", "DROP TABLE metrics", "DROP VIEW observations", *statements):
             con.execute(statement)
-    mart.finish(path, "fair")
+    mart.finish(path)
     return path
 
 
