@@ -16,6 +16,8 @@ app = typer.Typer(
 )  # fmt: skip
 rules_app = typer.Typer(no_args_is_help=True, help="规则:检查、列出。")
 app.add_typer(rules_app, name="rules")
+profiles_app = typer.Typer(no_args_is_help=True, help="定义口径:同样的会话,各平台各怎么算。")
+app.add_typer(profiles_app, name="profiles")
 
 Home = Annotated[Path, typer.Option("--home", help="工作目录(数据库、报告、密钥都在里面)", show_default=True)]
 AsOf = Annotated[
@@ -166,6 +168,21 @@ def rules_check(home: Home = DEFAULT_HOME, json: Json = False) -> None:
 
     if not _guarded(lambda: terminal.rules_check(home, as_json=json)):
         raise typer.Exit(1)
+
+
+@profiles_app.command("compare")
+def profiles_compare(
+    conversation: Annotated[Optional[str], typer.Option("--conversation", help="只看这个会话:哪一轮在哪个口径计入,为什么")] = None,  # noqa: UP045
+    first: Annotated[Optional[datetime], typer.Option("--from", help="起日(含),如 2026-09-01", formats=["%Y-%m-%d"])] = None,  # noqa: UP045
+    last: Annotated[Optional[datetime], typer.Option("--to", help="止日(含),如 2026-09-30", formats=["%Y-%m-%d"])] = None,  # noqa: UP045
+    home: Home = DEFAULT_HOME, lang: Lang = "zh", json: Json = False,
+) -> None:  # fmt: skip
+    """同样的夜晚,各口径并排:各自的主要指标和共同的指标,带 95% 区间和单位数;或一个会话逐轮对照。"""
+    from pipelines import compare_profiles
+
+    days = [d and d.date() for d in (first, last)]
+    lang = _request(home, lang=lang).lang
+    _guarded(lambda: compare_profiles.show(home, conversation, *days, lang, as_json=json))
 
 
 @app.command()

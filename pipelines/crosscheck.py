@@ -18,8 +18,8 @@ from pipelines import settings, store, terminal
 from pipelines.query import QueryError
 from pipelines.sources.vendor import lexicon
 from qc import dialogue, frames
-from qc.profiles import Profile
 from qc.metrics import BY_ID
+from qc.profiles import Profile
 from reports.views import shown
 
 UNANSWERED_S = 600.0

@@ -14,8 +14,8 @@ from ruamel.yaml import YAML
 from pipelines import store
 from pipelines.store import MODELS
 from qc import attribution, damage, detectors, dialogue, frames, ledger, profiles, senders
-from qc.profiles import Profile
 from qc.metrics import BY_PROFILE, KPIS, REASONS
+from qc.profiles import Profile
 from qc.rulebook import Pack, Scorecard
 
 # In the order they build on each other; each is models/<name>.sql.

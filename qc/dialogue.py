@@ -128,7 +128,8 @@ def spans(messages: pl.DataFrame, kinds: Sequence[str], pleasantries: Sequence[s
     """
     rows = _numbered(messages, kinds)
     asked = rows.filter("asking").with_columns(opens=_begins("talk") | _begins("n_replied"))
-    polite = _polite(messages.select("text", "content_kind")[asked["i"]], pleasantries)
+    said = messages.select("text", "content_kind")[asked["i"]]
+    polite = is_pleasantry(said["text"], pleasantries) & (said["content_kind"] == "text")
     opened = asked.filter("opens").with_columns(polite=_whole_turns(asked["opens"], polite))
     replies = rows["i"].filter(rows["effective"]).extend_constant(None, 1)
     opened = opened.with_columns(answer=replies.gather(opened["n_replied"]))
@@ -152,14 +153,6 @@ def _numbered(messages: pl.DataFrame, kinds: Sequence[str]) -> pl.DataFrame:
         "i", "talk", "asking", "effective", "n_replied",
         is_replied=pl.col("n_replied") > replied, holder=pl.when(pl.col("holder") >= start).then("holder"),
     )  # fmt: skip
-
-
-def _polite(said: pl.DataFrame, words: Sequence[str]) -> pl.Series:
-    """Which questions are only a terminal pleasantry; a text that was said often is looked at once."""
-    texts = pl.DataFrame({"text": said["text"].unique()})
-    texts = texts.with_columns(polite=is_pleasantry(texts["text"], words))
-    known = said.join(texts, on="text", how="left", maintain_order="left")
-    return known.select(pl.col("polite") & (pl.col("content_kind") == "text")).to_series()
 
 
 def _whole_turns(opens: pl.Series, polite: pl.Series) -> pl.Series:

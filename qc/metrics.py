@@ -35,7 +35,7 @@ KPIS: tuple[Kpi, ...] = (
     Kpi("first_response_30s", "首次30秒应答率", "First response within 30 s", "rate", "%", "first_response_30s", "response",
         "首次等待不超过30秒的会话 ÷ 有首轮的会话;未回复算没做到", "high"),
     Kpi("average_response", "平均响应时长", "Average response", "mean", "s", "average_response", "response",
-        "各轮 min(等待, 600) 的平均;未回复按600秒计", "low"),
+        "各轮 min(等待, 600) 的平均;未回复按600秒计(封顶和未回复怎么计随口径,见 profiles)", "low"),
     Kpi("response_p50", "响应时长(中位)", "Response (median)", "p50", "s", "response", "response",
         "已回复各轮的等待秒数,取中位", "low"),
     Kpi("response_p90", "响应时长(P90)", "Response (p90)", "p90", "s", "response", "response",

@@ -121,7 +121,7 @@ def listed(own: Profile, others: Iterable[Profile]) -> pl.DataFrame:
     return pl.DataFrame(rows, schema_overrides=_LISTED)
 
 
-_LISTED = {
+_LISTED: frames.Noun = {
     "opens": pl.Time, "closes": pl.Time, "tested_at": pl.String, "exempt_days": pl.List(pl.Date), "censor_s": pl.Float64,
     "cap_s": pl.Float64, "unanswered_s": pl.Float64, "on_time_s": pl.Float64,
 }  # fmt: skip

@@ -21,6 +21,7 @@ class Facts(NamedTuple):
     """The mart as the pages see it; what belongs to a person or a shop is under (shop, agent)."""
 
     run: Row
+    profiles: list[Row]  # the run's own first
     kpis: dict[str, Row]
     reasons: dict[str, Row]
     rules: dict[str, Row]
@@ -72,7 +73,7 @@ def gather(con: duckdb.DuckDBPyConnection) -> Facts:
     gaps = queries.gaps(con)
     target = kpis["first_response"]["target"] or 30
     return Facts(
-        run=queries.run(con), kpis=kpis, reasons=queries.reasons(con), rules=queries.rules(con), scorecard=queries.scorecard(con),
+        run=queries.run(con), profiles=queries.profiles(con), kpis=kpis, reasons=queries.reasons(con), rules=queries.rules(con), scorecard=queries.scorecard(con),
         shops=queries.shops(con), agents=queries.agents(con), sources=queries.sources(con),
         quarantine=queries.quarantine(con, MOST_QUARANTINED),
         gaps=grouped(gaps, "shop"), missing={(m, g["shop"]): g["reason"] for g in gaps for m in g["metrics"]},

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import duckdb
 
-from reports import evidence, queries, scorecard, shop, talk
+from reports import evidence, profiles, queries, scorecard, shop, talk
 from reports.facts import Links, gather, links
 from reports.words import Words
 
@@ -33,8 +33,11 @@ def write(mart: Path, out: Path, lang: str) -> Path:
 
 
 def _write_all(con: duckdb.DuckDBPyConnection, folder: Path, w: Words) -> None:
+    compared = profiles.gather(con)
+    queries.lay_out(con)
     facts = gather(con)
     where = links(facts)
+    _save(folder / "profiles.html", profiles.render(facts, compared, w))
     _save(folder / "index.html", shop.render(facts, where, w))
     for agent in facts.agents:
         _save(folder / where.agents[agent["shop"], agent["agent"]], scorecard.render(facts, where, w, agent))

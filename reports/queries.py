@@ -22,15 +22,19 @@ class Value(NamedTuple):
 
 
 def open_mart(mart: Path) -> duckdb.DuckDBPyConnection:
-    """The mart, read only, without the network; its observations are laid out once, so that each metric() is a scan."""
+    """The mart, read only, without the network."""
     config = {"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
     con = duckdb.connect(str(mart), read_only=True, config=config)
-    # A macro looks its tables up where it is called: the copy stands before the view, and gives the same rows.
-    con.execute("CREATE TEMP TABLE observations AS SELECT * FROM main.observations WHERE grain IN ('agent', 'shop') "
-                "AND profile IN (SELECT profile FROM main.profiles WHERE is_own)")  # fmt: skip
     # Sums of fractions depend on their order, and several threads have none: the same mart must give the same pages.
     con.execute("SET threads = 1")
     return con
+
+
+def lay_out(con: duckdb.DuckDBPyConnection) -> None:
+    """The run's own observations of agents and shops as a table, so that each metric() is a scan; other profiles are out of reach then."""
+    # A macro looks its tables up where it is called: the copy stands before the view, and gives the same rows.
+    con.execute("CREATE TEMP TABLE observations AS SELECT * FROM main.observations WHERE grain IN ('agent', 'shop') "
+                "AND profile IN (SELECT profile FROM main.profiles WHERE is_own)")  # fmt: skip
 
 
 def rows(con: duckdb.DuckDBPyConnection, query: str, parameters: Sequence[object] = ()) -> list[Row]:
@@ -52,6 +56,11 @@ def run(con: duckdb.DuckDBPyConnection) -> Row:
     """The run that published this mart; empty when there is none."""
     found = rows(con, "SELECT as_of, profile, scorecard, rules, model, version FROM runs ORDER BY run_id DESC LIMIT 1")
     return found[0] if found else dict.fromkeys(("as_of", "profile", "scorecard", "rules", "model", "version"))
+
+
+def profiles(con: duckdb.DuckDBPyConnection) -> list[Row]:
+    """Every definition profile, the run's own first."""
+    return rows(con, "SELECT * FROM profiles ORDER BY NOT is_own, profile")
 
 
 def kpis(con: duckdb.DuckDBPyConnection) -> dict[str, Row]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from reports import charts, marks
+from reports import charts, marks, profiles
 from reports.evidence import Talk
 from reports.facts import Facts, Links
 from reports.html import page, picture
@@ -27,6 +27,7 @@ def render(facts: Facts, links: Links, w: Words, talk: Talk) -> str:
         "conversation.html", w=w, root="../", facts=facts, talk=talk, people=_people(facts, links, talk), waits=waits,
         bubbles=[_bubble(facts, w, talk, m, numbers) for m in talk.messages],
         ledgers=[_ledger(facts, w, talk, s, numbers) for s in talk.scores], notes=_notes(facts, w, talk, numbers),
+        profiles=[p | {"name": w.title(p)} for p in facts.profiles], under=_under(facts, w, talk),
         no_waits=waits[0]["why"] if len(reasons) == 1 and waits and waits[0]["wait_s"] is None and waits[0]["why"] else None,
         mood=_mood(w, talk, moods), orders=[o | {"name": w.one("class", o["class"])} for o in talk.orders],
     )  # fmt: skip
@@ -82,6 +83,18 @@ def _notes(facts: Facts, w: Words, talk: Talk, numbers: dict[str, int]) -> list[
 
 def _wait(facts: Facts, w: Words, turn: Row) -> dict[str, Any]:
     return turn | {"why": w.reason(facts.reasons, turn["reason"])}
+
+
+def _under(facts: Facts, w: Words, talk: Talk) -> list[tuple[Row, list[dict[str, Any] | None]]]:
+    """Each question with its turn under every profile; nothing when no profile counts it otherwise than the others."""
+    questions = profiles.of_talk(talk.profile_turns)
+    if all(len({(t["is_counted"], t["wait_s"]) for t in found.values()}) == 1 and len(found) == len(facts.profiles)
+           for _, found in questions):  # fmt: skip
+        return []
+    return [
+        (q, [_wait(facts, w, t) if (t := found.get(p["profile"])) else None for p in facts.profiles])
+        for q, found in questions
+    ]
 
 
 def _mood(w: Words, talk: Talk, moods: list[Row]) -> dict[str, Any]:

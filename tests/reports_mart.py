@@ -8,7 +8,7 @@ import duckdb
 from pipelines import mart
 
 CHAT_TABLES = (
-    "messages", "conversations", "turns", "findings", "entries", "scores", "moments", "agents", "ratings", "receptions",
+    "messages", "conversations", "turns", "profile_turns", "findings", "entries", "scores", "moments", "agents", "ratings", "receptions",
     "inquiries", "inquiry_agents",
 )  # fmt: skip
 ONLY_ORDERS = [
@@ -21,9 +21,11 @@ NO_TIMES_NO_AGENTS = [
     *(f"DELETE FROM {t}" for t in ("agents", "ratings", "receptions", "inquiries", "inquiry_agents", "orders", "attributions")),
     f"DELETE FROM entries WHERE conversation_id IN ({SHARED_TALKS})", f"DELETE FROM scores WHERE conversation_id IN ({SHARED_TALKS})",
     "UPDATE messages SET sent_at = NULL, agent = NULL",
-    "UPDATE conversations SET started_at = NULL, ended_at = NULL, day = NULL, handling_s = NULL, reason = 'no_times'",
+    "UPDATE conversations SET started_at = NULL, ended_at = NULL, day = NULL, hour = NULL, handling_s = NULL, reason = 'no_times'",
     """UPDATE turns SET day = NULL, responsible = NULL, answered_by = NULL, asked_at = NULL, answered_at = NULL, wait_s = NULL,
        is_counted = false, reason = 'no_times'""",
+    """UPDATE profile_turns SET day = NULL, responsible = NULL, asked_at = NULL, wait_s = NULL, is_counted = false,
+       reason = 'no_times'""",
     "UPDATE scores SET agent = NULL, day = NULL", "UPDATE runs SET as_of = NULL",
     *(f"UPDATE {t} SET agent = NULL" for t in ("findings", "entries", "moments")),
 ]  # fmt: skip
@@ -62,6 +64,6 @@ def hostile(source: Path, path: Path) -> Path:
     for old, new in zip(agents, NAMES, strict=False):
         given = "'" + new.replace("'", "''") + "'"
         statements += [f"UPDATE {t} SET agent = {given} WHERE agent = '{old}'" for t in holders]
-        statements += [f"UPDATE turns SET responsible = {given} WHERE responsible = '{old}'",
+        statements += [*(f"UPDATE {t} SET responsible = {given} WHERE responsible = '{old}'" for t in ("turns", "profile_turns")),
                        f"UPDATE agents SET name = {given} WHERE agent = {given}"]  # fmt: skip
     return rebuilt(source, path, statements)
