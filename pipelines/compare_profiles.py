@@ -69,7 +69,9 @@ def _cell(value: Value | None, unit: str, is_headline: bool) -> str:
 
 def _talk(con: duckdb.DuckDBPyConnection, conversation: str, w: Words, *, as_json: bool) -> None:
     """Each question of the conversation: counted where, and why not."""
-    turns = queries.rows(con, "SELECT * FROM profile_turns WHERE conversation_id = ? ORDER BY profile, turn", [conversation])
+    turns = queries.rows(
+        con, "SELECT * FROM profile_turns WHERE conversation_id = ? ORDER BY profile, turn", [conversation]
+    )
     if not turns:
         raise QueryError(f"会话「{conversation}」里没有一轮问答,或没有这个会话")
     if as_json:

@@ -142,7 +142,9 @@ def _numbered(messages: pl.DataFrame, kinds: Sequence[str]) -> pl.DataFrame:
     """Of each message its row `i` and `talk` (1, 2, …), effective replies so far, here and in all talks, and its holder's row."""
     effective = frames.is_effective(tuple(kinds))
     holds = (effective | (pl.col("sender_kind") == "system")) & pl.col("agent").is_not_null()
-    rows = messages.select(asking=frames.is_asking(), effective=effective, holds=holds, begins=_begins("conversation_id"))
+    rows = messages.select(
+        asking=frames.is_asking(), effective=effective, holds=holds, begins=_begins("conversation_id")
+    )
     rows = rows.with_row_index("i").with_columns(
         talk=pl.col("begins").cum_sum(),
         n_replied=pl.col("effective").cum_sum() - pl.col("effective"),

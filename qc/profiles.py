@@ -60,7 +60,9 @@ class Profile(Named):
     cap_s: float | None = 600  # the most that one wait counts in the mean; None: as long as it was
     unanswered_s: float | None = 600  # what an unanswered turn counts in the mean; None: not at all
     drops_unanswered_pleasantry: bool = True
-    owner: Literal["holder", "replier"] = "holder"  # whose a turn is after a transfer: who held it when it opened, who answered
+    owner: Literal["holder", "replier"] = (
+        "holder"  # whose a turn is after a transfer: who held it when it opened, who answered
+    )
     on_time: OnTime = OnTime(unit="turn", within_s=180)
     headline: tuple[Annotated[str, AfterValidator(_known)], ...] = ("average_response",)
 

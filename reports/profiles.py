@@ -62,7 +62,10 @@ def of_talk(turns: list[Row]) -> list[tuple[Row, dict[str, Row]]]:
 
 def render(facts: Facts, compared: Compared, w: Words) -> str:
     """profiles.html."""
-    shops = [{"shop": s, "lines": _lines(facts, compared, w, s), "turns": _turns(facts, compared, w, s)} for s in compared.shops]
+    shops = [
+        {"shop": s, "lines": _lines(facts, compared, w, s), "turns": _turns(facts, compared, w, s)}
+        for s in compared.shops
+    ]
     described = [p | {"name": w.title(p), "said": said(w, p)} for p in compared.profiles]
     return page("profiles.html", w=w, root="", facts=facts, profiles=described, shops=shops)
 
@@ -77,7 +80,10 @@ def _lines(facts: Facts, compared: Compared, w: Words, shop: str) -> list[dict[s
 
 def _turns(facts: Facts, compared: Compared, w: Words, shop: str) -> list[tuple[str, list[int]]]:
     """How many turns count under each profile, and how many do not for each reason."""
-    counts = {p["profile"]: {t["reason"]: t["n"] for t in compared.turns.get((shop, p["profile"]), [])} for p in compared.profiles}
+    counts = {
+        p["profile"]: {t["reason"]: t["n"] for t in compared.turns.get((shop, p["profile"]), [])}
+        for p in compared.profiles
+    }
     codes = [code for code in facts.reasons if any(code in c for c in counts.values())]
     lines = [(w.turns_counted, [c.get(None, 0) for c in counts.values()])]
     return lines + [(w.reason(facts.reasons, code), [c.get(code, 0) for c in counts.values()]) for code in codes]

@@ -27,7 +27,7 @@ def render(facts: Facts, links: Links, w: Words, talk: Talk) -> str:
         "conversation.html", w=w, root="../", facts=facts, talk=talk, people=_people(facts, links, talk), waits=waits,
         bubbles=[_bubble(facts, w, talk, m, numbers) for m in talk.messages],
         ledgers=[_ledger(facts, w, talk, s, numbers) for s in talk.scores], notes=_notes(facts, w, talk, numbers),
-        profiles=[p | {"name": w.title(p)} for p in facts.profiles], under=_under(facts, w, talk),
+        under=_under(facts, w, talk),
         no_waits=waits[0]["why"] if len(reasons) == 1 and waits and waits[0]["wait_s"] is None and waits[0]["why"] else None,
         mood=_mood(w, talk, moods), orders=[o | {"name": w.one("class", o["class"])} for o in talk.orders],
     )  # fmt: skip
@@ -85,15 +85,24 @@ def _wait(facts: Facts, w: Words, turn: Row) -> dict[str, Any]:
     return turn | {"why": w.reason(facts.reasons, turn["reason"])}
 
 
-def _under(facts: Facts, w: Words, talk: Talk) -> list[tuple[Row, list[dict[str, Any] | None]]]:
-    """Each question with its turn under every profile; nothing when no profile counts it otherwise than the others."""
-    questions = profiles.of_talk(talk.profile_turns)
-    if all(len({(t["is_counted"], t["wait_s"]) for t in found.values()}) == 1 and len(found) == len(facts.profiles)
-           for _, found in questions):  # fmt: skip
-        return []
+def _under(facts: Facts, w: Words, talk: Talk) -> list[tuple[Row, list[dict[str, Any]]]]:
+    """Each question, and what the profiles make of it, those that agree in one line; nothing where all agree on all."""
+    found = [(question, _agreed(facts, w, turns)) for question, turns in profiles.of_talk(talk.profile_turns)]
+    return found if any(len(lines) > 1 for _, lines in found) else []
+
+
+def _agreed(facts: Facts, w: Words, turns: dict[str, Row]) -> list[dict[str, Any]]:
+    """profile -> its turn at one question; the profiles by what they say of it, a NULL turn where it joins an earlier one."""
+    by_verdict: dict[tuple[Any, ...], list[Row]] = {}
+    for p in facts.profiles:
+        t = turns.get(p["profile"])
+        by_verdict.setdefault((t["is_counted"], t["wait_s"], t["reason"]) if t else (), []).append(p)
     return [
-        (q, [_wait(facts, w, t) if (t := found.get(p["profile"])) else None for p in facts.profiles])
-        for q, found in questions
+        {
+            "names": w.join([w.title(p) for p in agreed]),
+            "turn": _wait(facts, w, t) if (t := turns.get(agreed[0]["profile"])) else None,
+        }
+        for agreed in by_verdict.values()
     ]
 
 
