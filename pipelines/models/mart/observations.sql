@@ -14,12 +14,13 @@ WITH grains AS (
     FROM all_turns WHERE customer IS NOT NULL GROUP BY ALL
 ), all_judged AS NOT MATERIALIZED (
     -- 口径自己的单位:其中计入的每一轮都按时才算按时
-    SELECT t.profile, grain, shop, who, min(channel) AS channel, min(day) AS day, min_by(hour, day) AS hour,
-           CASE on_time_unit WHEN 'session' THEN conversation_id WHEN 'customer_day' THEN customer || ' ' || day ELSE unit END AS unit,
-           bool_and(is_answered AND wait_s <= on_time_s) AS is_on_time
+    SELECT t.profile, grain, shop, who, channel, hour, day, unit, is_answered AND wait_s <= on_time_s AS is_on_time
+    FROM all_turns t JOIN profiles p ON p.profile = t.profile WHERE on_time_unit = 'turn' OR (on_time_unit = 'first_turn' AND is_first)
+    UNION ALL
+    SELECT t.profile, grain, shop, who, min(channel), min_by(hour, (day, hour)), min(day), CASE on_time_unit WHEN 'session' THEN conversation_id ELSE customer || ' ' || day END AS unit,
+           bool_and(is_answered AND wait_s <= on_time_s)
     FROM all_turns t JOIN profiles p ON p.profile = t.profile
-    WHERE (is_first OR on_time_unit <> 'first_turn') AND (customer IS NOT NULL OR on_time_unit <> 'customer_day')
-    GROUP BY t.profile, grain, shop, who, 8
+    WHERE on_time_unit = 'session' OR (on_time_unit = 'customer_day' AND customer IS NOT NULL) GROUP BY t.profile, grain, shop, who, 8
 ), negative AS (
     -- 消息数,不是命中数:一句话里两处只算一句;只提示、不扣分的规则不算
     SELECT f.conversation_id, f.agent, count(DISTINCT f.seq) AS n FROM findings f JOIN rules r USING (rule_id)
