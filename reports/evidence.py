@@ -59,6 +59,7 @@ class Talk(NamedTuple):
     scores: list[Row]
     ratings: list[Row]
     orders: list[Row]
+    case_reasons: list[Row]
 
 
 def worst(con: duckdb.DuckDBPyConnection) -> list[Row]:
@@ -123,5 +124,7 @@ def talks(con: duckdb.DuckDBPyConnection, ids: set[str]) -> list[Talk]:
         SELECT evidence_conversation_id AS conversation_id, order_id, agent, class, paid_fen, evidence_seq, seconds_before
         FROM attributions WHERE is_primary AND evidence_conversation_id IN (SELECT conversation_id FROM wanted)
         ORDER BY evidence_conversation_id, order_id""")
-    parts = (messages, turns, under, findings, entries, scores, ratings, orders)
+    case_reasons = of("""SELECT r.* FROM case_reasons r SEMI JOIN wanted USING (conversation_id)
+                         ORDER BY conversation_id, aspect, is_decisive DESC, weight DESC, seq NULLS FIRST, "start", "end", value, basis""")
+    parts = (messages, turns, under, findings, entries, scores, ratings, orders, case_reasons)
     return [Talk(conversations[k][0], *(part.get(k, []) for part in parts)) for k in sorted(conversations)]

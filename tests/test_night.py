@@ -217,7 +217,7 @@ def test_the_planted_first_wait_is_recovered(mart: duckdb.DuckDBPyConnection) ->
         waits = sorted(
             r[0]
             for r in mart.execute(
-                "SELECT num FROM observations WHERE metric = 'first_response' AND agent = ?", [name]
+                "SELECT num FROM observations WHERE metric = 'first_response' AND profile = 'fair' AND agent = ?", [name]
             ).fetchall()
         )
         n, reach = len(waits), Z / 2 * len(waits) ** 0.5

@@ -28,6 +28,7 @@ WITH grains AS (
 ), all_conversations AS NOT MATERIALIZED (
     SELECT grain, c.shop, CASE grain WHEN 'agent' THEN s.agent WHEN 'team' THEN a.team END AS who, c.channel, c.hour, c.day,
            c.conversation_id AS unit, avg(s.qa) AS qa, avg(s.final) AS final, c.mood_end, c.mood_shift, c.handling_s,
+           c.is_recontacted, c.is_mature_recontact,
            coalesce(sum(n.n), 0) AS n_negative
     FROM conversations c LEFT JOIN scores s USING (conversation_id) LEFT JOIN agents a ON a.shop = c.shop AND a.agent = s.agent
     LEFT JOIN negative n ON n.conversation_id = s.conversation_id AND n.agent IS NOT DISTINCT FROM s.agent, grains
@@ -58,11 +59,18 @@ WITH grains AS (
 ), all_sold AS NOT MATERIALIZED (
     SELECT grain, s.shop, CASE grain WHEN 'agent' THEN s.agent WHEN 'team' THEN a.team END AS who, s.channel, hour(s.paid_at) AS hour,
            s.day, s.order_id AS unit, coalesce(s.customer, 'order ' || s.order_id) AS buyer, s.class, s.paid_fen, s.refunded_fen, s.items,
-           s.identity_tier
-    FROM attributions s LEFT JOIN agents a USING (shop, agent), grains WHERE s.is_primary AND (grain = 'shop' OR who IS NOT NULL)
+           s.identity_tier, s.refund_s
+    FROM attributions s LEFT JOIN agents a USING (shop, agent), grains
+    WHERE s.is_primary AND s.paid_fen > 0  -- a gift order of 0 yuan is in the ledger and makes nobody a buyer
+      AND (grain = 'shop' OR who IS NOT NULL)
 ), matched_sold AS NOT MATERIALIZED (
     SELECT * FROM all_sold WHERE grain = 'shop' AND shop IN (
         SELECT shop FROM orders JOIN (SELECT DISTINCT shop FROM conversations) USING (shop) WHERE customer IS NOT NULL)
+), all_reminders AS NOT MATERIALIZED (
+    SELECT grain, r.shop, CASE grain WHEN 'agent' THEN r.agent WHEN 'team' THEN a.team END AS who, c.channel, hour(r.contacted_at) AS hour,
+           r.day, r.order_id AS unit, r.is_paid_24h, r.expected, r.is_mature
+    FROM reminders r LEFT JOIN agents a USING (shop, agent) LEFT JOIN conversations c USING (conversation_id), grains
+    WHERE grain = 'shop' OR who IS NOT NULL
 ), by_profile AS NOT MATERIALIZED (
     SELECT 'first_response' AS metric, profile, grain, shop, who, channel, hour, day, unit, wait_s::DOUBLE AS num, 1::DOUBLE AS den
     FROM all_turns WHERE is_first AND is_answered
@@ -85,6 +93,8 @@ WITH grains AS (
     UNION ALL SELECT 'negative_language', grain, shop, who, channel, hour, day, unit, n_negative, 1, true FROM all_conversations
     UNION ALL SELECT 'mood_end', grain, shop, who, channel, hour, day, unit, mood_end, 1, true FROM all_conversations WHERE mood_end IS NOT NULL
     UNION ALL SELECT 'mood_shift', grain, shop, who, channel, hour, day, unit, mood_shift, 1, true FROM all_conversations WHERE mood_shift IS NOT NULL
+    UNION ALL SELECT 'recontact_72h', grain, shop, who, channel, hour, day, unit, is_recontacted::INT, 1, is_mature_recontact
+    FROM all_conversations WHERE is_recontacted IS NOT NULL
     UNION ALL SELECT 'politeness', grain, shop, who, channel, hour, day, unit, is_met::INT, 1, true FROM all_moments
     UNION ALL SELECT 'csat', grain, shop, who, channel, hour, day, unit, (stars >= 4)::INT, 1, true FROM all_ratings WHERE stars IS NOT NULL
     UNION ALL SELECT 'dsat', grain, shop, who, channel, hour, day, unit, (stars <= 2)::INT, 1, true FROM all_ratings WHERE stars IS NOT NULL
@@ -108,6 +118,12 @@ WITH grains AS (
     UNION ALL SELECT 'reminded_share', grain, shop, who, channel, hour, day, unit, (class = 'reminded')::INT, 1, true FROM matched_sold
     UNION ALL SELECT 'match_rate', grain, shop, who, channel, hour, day, unit, (identity_tier IS NOT NULL)::INT, 1, true FROM matched_sold
     UNION ALL SELECT 'match_rate_quoted', grain, shop, who, channel, hour, day, unit, coalesce(identity_tier = 'order_number', false)::INT, 1, true FROM matched_sold
+    UNION ALL SELECT 'sales_per_buyer_consulted', grain, shop, who, channel, hour, day, buyer, paid_fen, 1, true FROM all_sold WHERE class = 'consulted'
+    UNION ALL SELECT 'sales_per_buyer_silent', grain, shop, who, channel, hour, day, buyer, paid_fen, 1, true FROM matched_sold WHERE class = 'silent'
+    UNION ALL SELECT 'refund_time', grain, shop, who, channel, hour, day, unit, refund_s, 1, true FROM all_sold WHERE refund_s IS NOT NULL
+    UNION ALL SELECT 'repeat_90d', 'shop', shop, NULL, channel, hour(first_paid_at), first_day, customer, is_repeat_90d::INT, 1, is_mature_90d FROM buyers
+    UNION ALL SELECT 'reminder_success', grain, shop, who, channel, hour, day, unit, is_paid_24h::INT, 1, is_mature FROM all_reminders
+    UNION ALL SELECT 'reminder_expected', grain, shop, who, channel, hour, day, unit, expected, 1, is_mature FROM all_reminders WHERE expected IS NOT NULL
 )
 SELECT metric, profile, grain, shop, CASE grain WHEN 'agent' THEN who END AS agent, CASE grain WHEN 'team' THEN who END AS team, channel, hour,
        day, unit, num, den, is_mature
