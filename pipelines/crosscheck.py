@@ -19,7 +19,6 @@ from pipelines.query import QueryError
 from pipelines.sources.vendor import lexicon
 from qc import dialogue, frames
 from qc.metrics import BY_ID
-from qc.profiles import Profile
 from reports.views import shown
 
 UNANSWERED_S = 600.0
@@ -112,19 +111,21 @@ def definitions(con: duckdb.DuckDBPyConnection, home: Path) -> list[Definition]:
     messages = frames.of(frames.Message, store.frame(con, "FROM messages ORDER BY conversation_id, seq"))
     pleasantries = settings.book(home, settings.load(home)).pleasantries
 
-    def counted(profile: Profile) -> pl.DataFrame:
-        turns = dialogue.turns(messages, profile, as_of=as_of, pleasantries=pleasantries)
-        return turns.filter("is_counted").rename({"responsible": "agent"})
-
     own = settings.profile(home, published)
     with_bots = own.model_copy(update={"effective_kinds": tuple(dict.fromkeys((*own.effective_kinds, "bot", "auto")))})
-    turns = counted(own)
+    profiles = [own, with_bots, *(p for p in settings.profiles(home) if p.id != published)]
+    judged = dialogue.under_profiles(messages, profiles, as_of=as_of, pleasantries=pleasantries)
+    counted = [found.filter("is_counted").rename({"responsible": "agent"}) for _, found in judged]
+    turns = counted[0]
     return [
         Definition(own.title, turns, own.cap_s, own.unanswered_s),
         Definition(f"{own.title},只算已回复的", turns, None, None),
         Definition(f"{own.title},不封顶、未回复按 600 秒", turns, None, UNANSWERED_S),
-        Definition(f"{own.title},机器人和自动回复也算回复", counted(with_bots), own.cap_s, own.unanswered_s),
-        *(Definition(p.title, counted(p), p.cap_s, p.unanswered_s) for p in settings.profiles(home) if p.id != published),
+        Definition(f"{own.title},机器人和自动回复也算回复", counted[1], own.cap_s, own.unanswered_s),
+        *(
+            Definition(p.title, found, p.cap_s, p.unanswered_s)
+            for p, found in zip(profiles[2:], counted[2:], strict=True)
+        ),
     ]
 
 
