@@ -16,6 +16,8 @@ app = typer.Typer(
 )  # fmt: skip
 rules_app = typer.Typer(no_args_is_help=True, help="规则:检查、试用、比较、新写。")
 app.add_typer(rules_app, name="rules")
+profiles_app = typer.Typer(no_args_is_help=True, help="定义口径:同样的会话,各平台各怎么算。")
+app.add_typer(profiles_app, name="profiles")
 attribution_app = typer.Typer(no_args_is_help=True, help="订单归属:换一种规则,各人的销售额会动多少。")
 app.add_typer(attribution_app, name="attribution")
 
@@ -221,6 +223,19 @@ def rules_new(rule_id: Annotated[str, typer.Argument(metavar="ID", help="编号:
     from pipelines import rulebench
 
     typer.echo(rulebench.template(rule_id))
+
+
+@profiles_app.command("compare")
+def profiles_compare(
+    conversation: Annotated[Optional[str], typer.Option("--conversation", help="只看这个会话:哪一轮在哪个口径计入,为什么")] = None,  # noqa: UP045
+    from_day: FromDay = None, to_day: ToDay = None,
+    home: Home = DEFAULT_HOME, lang: Lang = "zh", json: Json = False,
+) -> None:  # fmt: skip
+    """同样的夜晚,各口径并排:各自的主要指标和共同的指标,带 95% 区间和单位数;或一个会话逐轮对照。"""
+    from pipelines import compare_profiles
+
+    lang = _request(home, lang=lang).lang
+    _guarded(lambda: compare_profiles.show(home, conversation, _day(from_day), _day(to_day), lang, as_json=json))
 
 
 @app.command()

@@ -16,10 +16,8 @@ import polars as pl
 
 from pipelines import settings, store, terminal
 from pipelines.query import QueryError
-from pipelines.resources import data_dir
 from pipelines.sources.vendor import lexicon
 from qc import dialogue, frames
-from qc.dialogue import Profile
 from qc.metrics import BY_ID
 from reports.views import shown
 
@@ -110,26 +108,23 @@ def compare(home: Path) -> list[Line]:
 def definitions(con: duckdb.DuckDBPyConnection, home: Path) -> list[Definition]:
     """The published profile first, then its variants, then every other profile of the workspace and the product."""
     ((published, as_of),) = con.execute("SELECT profile, as_of FROM runs ORDER BY run_id DESC LIMIT 1").fetchall()
-    messages = frames.of(frames.Message, store.frame(con, "FROM messages"))
+    messages = frames.of(frames.Message, store.frame(con, "FROM messages ORDER BY conversation_id, seq"))
     pleasantries = settings.book(home, settings.load(home)).pleasantries
-
-    def counted(profile: Profile) -> pl.DataFrame:
-        turns = dialogue.turns(messages, profile, as_of=as_of, pleasantries=pleasantries)
-        return turns.filter("is_counted").rename({"responsible": "agent"})
 
     own = settings.profile(home, published)
     with_bots = own.model_copy(update={"effective_kinds": tuple(dict.fromkeys((*own.effective_kinds, "bot", "auto")))})
-    turns = counted(own)
-    folders = (home / "profiles", data_dir() / "profiles")
-    others = sorted({p.stem for f in folders if f.is_dir() for p in f.glob("*.yaml")} - {published})
+    profiles = [own, with_bots, *(p for p in settings.profiles(home) if p.id != published)]
+    judged = dialogue.under_profiles(messages, profiles, as_of=as_of, pleasantries=pleasantries)
+    counted = [found.filter("is_counted").rename({"responsible": "agent"}) for _, found in judged]
+    turns = counted[0]
     return [
         Definition(own.title, turns, own.cap_s, own.unanswered_s),
         Definition(f"{own.title},只算已回复的", turns, None, None),
         Definition(f"{own.title},不封顶、未回复按 600 秒", turns, None, UNANSWERED_S),
-        Definition(f"{own.title},机器人和自动回复也算回复", counted(with_bots), own.cap_s, own.unanswered_s),
+        Definition(f"{own.title},机器人和自动回复也算回复", counted[1], own.cap_s, own.unanswered_s),
         *(
-            Definition(p.title, counted(p), p.cap_s, p.unanswered_s)
-            for p in (settings.profile(home, n) for n in others)
+            Definition(p.title, found, p.cap_s, p.unanswered_s)
+            for p, found in zip(profiles[2:], counted[2:], strict=True)
         ),
     ]
 

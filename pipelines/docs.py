@@ -49,7 +49,7 @@ def metrics() -> str:
         "ratio": "金额比",
     }
     parts = [
-        "# 指标 Metrics\n\n每个数字一个定义。比率存分子和分母,任何时段都是 Σ分子 ÷ Σ分母;`metric(编号, 起日, 止日)` 给出值、区间和单位数。\n"
+        "# 指标 Metrics\n\n每个数字一个定义。比率存分子和分母,任何时段都是 Σ分子 ÷ Σ分母;`metric(编号, 起日, 止日)` 给出值、区间和单位数;`metric_of(口径, …)` 换口径,`metric_by('team' / 'channel' / 'hour', …)` 换粒度。\n"
     ]
     for group, title in groups.items():
         rows = [
@@ -122,7 +122,7 @@ def _empty_mart(home: Path) -> store.duckdb.DuckDBPyConnection:
     with store.warehouse(home) as con, store.mart_in_the_making(con, home) as path:
         mart.build(con, book, None, lambda _: nothing, lambda _: None, pl.DataFrame(schema={"gram": pl.String, **dict.fromkeys(CLASSES, pl.Float64)}))
         store.detach(con)
-        mart.finish(path, book.profile.id)
+        mart.finish(path)
     return store.open_mart(home)
 
 

@@ -41,7 +41,7 @@ def _metric(con: duckdb.DuckDBPyConnection, agent: str, metric: str, *, as_json:
     worst = {"low": "num DESC", "high": "num", "": "day DESC"}[kpi.better]
     units = _rows(
         con, "SELECT day, unit, num, den FROM observations WHERE metric = ? AND grain = 'agent' AND agent = ? "
-        f"AND is_mature ORDER BY {worst}, day DESC, unit", kpi.observed, agent,
+        f"AND profile IN (SELECT profile FROM profiles WHERE is_own) AND is_mature ORDER BY {worst}, day DESC, unit", kpi.observed, agent,
     )  # fmt: skip
     if not found:
         raise QueryError(f"客服「{agent}」没有「{kpi.zh}」;原因见 qc sql \"FROM gaps WHERE metric = '{metric}'\"")
@@ -59,7 +59,7 @@ def _metric(con: duckdb.DuckDBPyConnection, agent: str, metric: str, *, as_json:
             f"{shop} {agent} {kpi.zh} = {shown(value, kpi.unit)} (95%: {shown(low, kpi.unit)} … {shown(high, kpi.unit)}, n = {n})"
         )
     print(f"公式:{kpi.formula}\n由这 {len(units)} 条算出(最该看的 {min(MOST, len(units))} 条在前;全部:qc sql \"FROM observations WHERE metric = "
-          f"'{kpi.observed}' AND grain = 'agent' AND agent = '{agent}'\"):")  # fmt: skip
+          f"'{kpi.observed}' AND grain = 'agent' AND agent = '{agent}' AND profile IN (SELECT profile FROM profiles WHERE is_own)\"):")  # fmt: skip
     table(["日", "单位(会话#消息、会话、客户、订单)", "分子", "分母"], units[:MOST], right=(2, 3))
     print("接着看其中一条:qc explain 会话编号")
 

@@ -24,20 +24,21 @@ from qc import (
     hours,
     ledger,
     products,
+    profiles,
     promises,
     reminders,
     senders,
     substance,
 )
 from qc.casewords import Lexicon
-from qc.dialogue import Profile
-from qc.metrics import KPIS, REASONS
+from qc.metrics import BY_PROFILE, KPIS, REASONS
 from qc.places import Beside
+from qc.profiles import Profile
 from qc.rulebook import Pack, Scorecard, rules_of
 
 # In the order they build on each other; each is models/<name>.sql.
 TABLES = (
-    "messages", "mood_grams", "turns", "conversations", "promises", "coverage", "case_reasons", "findings", "moments", "entries", "scores", "orders", "agents",
+    "messages", "mood_grams", "profiles", "turns", "profile_turns", "conversations", "promises", "coverage", "case_reasons", "findings", "moments", "entries", "scores", "orders", "agents",
     "ratings", "receptions", "consultations", "inquiries", "attributions", "attribution_shares", "inquiry_agents", "lost_inquiries",
     "buyers", "reminders",
     "vendor_figures",
@@ -79,6 +80,7 @@ class Book(NamedTuple):
     senders: Sequence[senders.Pattern] = ()
     lexicons: Sequence[Lexicon] = ()
     hours: hours.Calendar = ()
+    profiles: Sequence[Profile] = ()  # every other definition that the night is judged by as well
 
 
 Score = Callable[[pl.Series], pl.DataFrame]
@@ -97,11 +99,11 @@ def build(
     con.execute("CREATE OR REPLACE TEMP TABLE as_of_ AS SELECT as_of() AS as_of")
     step("会话与轮次")
     spoken = senders.refine(_model(con, "current_messages"), book.senders)
-    messages = dialogue.arrange(spoken, book.profile).join(
+    messages = dialogue.arrange(spoken).join(
         spoken.select("source_id", "source_row", "sender_ground", "is_damaged"),
         on=["source_id", "source_row"], how="left", maintain_order="left",
     )  # fmt: skip
-    turns = dialogue.turns(messages, book.profile, as_of=as_of, pleasantries=book.pleasantries)
+    turns, profile_turns = _turns(messages, book, as_of)
     step("客户情绪")
     felt = messages.filter((pl.col("sender_kind") == "customer") & (pl.col("content_kind") == "text") & ~pl.col("is_damaged"))
     sentiment = score(felt["text"].unique())
@@ -120,7 +122,7 @@ def build(
     step("订单归属")
     given = {
         "arranged": messages, "sentiment": sentiment, "mood_grams_": mood_grams, "turns_": turns, "pace_": pace, "promises_": kept, "cases_": mix.cases,
-        "case_reasons_": mix.reasons, "findings_": found.findings,
+        "profile_turns_": profile_turns, "profiles_": profiles.listed(book.profile, book.profiles), "case_reasons_": mix.reasons, "findings_": found.findings,
         "moments_": found.moments, "entries_": scored.entries, "scores_": scored.scores, "orders_": orders,
         "paid_": attribution.parents(orders), "attributions_": attribution.attribute(orders, messages, rule=book.attribution[0]),
         "shares_": attribution.shares(orders, messages, book.attribution),
@@ -155,10 +157,21 @@ def _adjusted(con: duckdb.DuckDBPyConnection, name: str, keys: Sequence[str]) ->
     return pl.concat([nothing, *named])
 
 
-def finish(path: Path, profile: str) -> None:
+def _turns(messages: pl.DataFrame, book: Book, as_of: datetime | None) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The run's own frames.Turn, and frames.ProfileTurn under every profile."""
+    judged = dialogue.under_profiles(
+        messages, (book.profile, *book.profiles), as_of=as_of, pleasantries=book.pleasantries
+    )
+    turns = {profile.id: found for profile, found in judged}
+    stacked = [
+        frames.of(frames.ProfileTurn, turns[name].with_columns(profile=pl.lit(name))) for name in sorted(turns)
+    ]
+    return turns[book.profile.id], pl.concat(stacked)
+
+
+def finish(path: Path) -> None:
     """Inside the built file: views, the additive metrics, macros, comments."""
     with duckdb.connect(str(path)) as con:
-        con.execute("CREATE TEMP TABLE run_ AS SELECT ?::VARCHAR AS profile", [profile])
         for name in ON_TOP:
             what = "VIEW" if name in VIEWS else "TABLE"
             con.execute(f"CREATE {what} {name} AS {_sql(MODELS / 'mart' / f'{name}.sql')}")
@@ -226,24 +239,11 @@ def _reference(con: duckdb.DuckDBPyConnection, book: Book, unasked: Mapping[str,
         "scorecard", "section", "section_title", "section_title_en", "section_weight", "item", "title", "title_en", "weight", "rule_id",
     ]  # fmt: skip
     kpis = [
-        (k.id, k.zh, k.en, k.kind, k.unit, k.observed, k.group, k.formula, k.better, k.target, k.scale, *_range(k.unit))
-        for k in KPIS
+        (k.id, k.zh, k.en, k.kind, k.unit, k.observed, k.group, k.formula, k.better, k.target, k.scale, *_range(k.unit),
+         k.observed in BY_PROFILE) for k in KPIS
     ]
-    kpi_columns = [
-        "metric",
-        "zh",
-        "en",
-        "kind",
-        "unit",
-        "observed",
-        "group",
-        "formula",
-        "better",
-        "target",
-        "scale",
-        "lowest",
-        "highest",
-    ]
+    kpi_columns = ["metric", "zh", "en", "kind", "unit", "observed", "group", "formula", "better", "target", "scale", "lowest", "highest",
+                   "is_by_profile"]  # fmt: skip
     shared = [(n, r.id, r.title, r.title_en, r.pick, r.until, r.look_back_h) for n, r in enumerate(book.attribution, 1)]
     share_columns = ["nth", "rule", "title", "title_en", "pick", "until", "look_back_h"]
     reasons = [(code, zh, en) for code, (zh, en) in REASONS.items()]

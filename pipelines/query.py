@@ -50,8 +50,8 @@ def trend(home: Path, metric: str, agent: str | None, *, as_json: bool) -> None:
         raise QueryError(f"没有叫「{metric}」的指标;可用的有:{'、'.join(BY_ID)}")
     with store.open_mart(home) as con:
         days = con.execute(
-            "SELECT day, shop, num / den, n::BIGINT, is_mature FROM metrics WHERE metric = ? AND agent IS NOT DISTINCT FROM ? "
-            "AND day IS NOT NULL ORDER BY day, shop", [kpi.observed, agent],
+            "SELECT day, shop, num / den, n::BIGINT, is_mature FROM metrics JOIN profiles USING (profile) WHERE metric = ? AND is_own "
+            "AND agent IS NOT DISTINCT FROM ? AND grain IN ('agent', 'shop') AND day IS NOT NULL ORDER BY day, shop", [kpi.observed, agent],
         ).fetchall()  # fmt: skip
         rows = [row for day in days for row in _day(con, kpi, agent, *day, as_json=as_json)]
         other = queries.other_rules(con) if kpi.group == "quality" else None

@@ -19,7 +19,7 @@ from pipelines.resources import data_dir
 from qc import hours
 from qc.attribution import Rule
 from qc.casewords import Lexicon
-from qc.dialogue import Profile
+from qc.profiles import Profile
 from qc.rulebook import Pack, Scorecard
 from qc.senders import Pattern
 from qc.substance import Lexicon as Substance
@@ -57,8 +57,7 @@ def load(home: Path) -> Settings:
         raise SettingsError(f"{path}: 不是有效的 TOML:{e}") from e
     except ValidationError as e:
         known = "、".join(Settings.model_fields)
-        wrong = ";".join(f"「{'.'.join(map(str, x['loc']))}」{x['msg']}" for x in e.errors())
-        raise SettingsError(f"{path}: {wrong}。可用的键:{known}") from e
+        raise SettingsError(f"{path}: {_wrong(e)}。可用的键:{known}") from e
 
 
 def book(home: Path, settings: Settings) -> Book:
@@ -67,6 +66,7 @@ def book(home: Path, settings: Settings) -> Book:
     return Book(
         packs, scorecard(home, settings, packs), profile(home, settings.profile), rules.load_words(data_dir() / "lexicons" / "pleasantries.yaml"),
         substance(home), attribution_rules(home), sender_patterns(home), case_lexicons(home), opening_hours(home, settings),
+        tuple(p for p in profiles(home) if p.id != settings.profile),
     )  # fmt: skip
 
 
@@ -142,10 +142,24 @@ def profile(home: Path, name: str) -> Profile:
     """A definition profile by its id."""
     path = _named(home, "profiles", name)
     try:
-        return Profile.model_validate(YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8")))
-    except ValidationError as e:
-        wrong = ";".join(f"「{'.'.join(map(str, x['loc']))}」{x['msg']}" for x in e.errors())
-        raise SettingsError(f"{path}: {wrong}") from e
+        found = Profile.model_validate(YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8")))
+    except (ValidationError, YAMLError) as e:
+        raise SettingsError(f"{path}: {_wrong(e)}。各键的含义见自带的 data/profiles/fair.yaml") from e
+    if found.id != name:
+        raise SettingsError(f"{path}: id 是「{found.id}」,文件名是「{name}」;两者要一致")
+    return found
+
+
+def profiles(home: Path) -> tuple[Profile, ...]:
+    """Every definition profile of the workspace and the product, in the order of their ids."""
+    folders = (home / "profiles", data_dir() / "profiles")
+    return tuple(profile(home, n) for n in sorted({p.stem for f in folders if f.is_dir() for p in f.glob("*.yaml")}))
+
+
+def _wrong(error: ValidationError | YAMLError) -> str:
+    if isinstance(error, YAMLError):
+        return f"不是有效的 YAML:{error}"
+    return ";".join(f"「{'.'.join(map(str, x['loc']))}」{x['msg']}" for x in error.errors())
 
 
 def known_mappings(home: Path, settings: Settings) -> list[mappings.Mapping]:

@@ -1,40 +1,24 @@
-"""Messages → conversations → turns. KPI §1 (conversation) and §2 (turns); the profile says what counts."""
+"""Messages → conversations → turns. KPI §1 (conversation) and §2 (turns); a profile says what of them counts."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import date, datetime
+from collections.abc import Iterator, Sequence
+from datetime import datetime
 
 import polars as pl
-from pydantic import BaseModel, ConfigDict
 
 from qc import frames
+from qc.profiles import Profile, judge
 from qc.text import is_pleasantry
 
-
-class Profile(BaseModel):
-    """A definition profile (口径): which replies count, how long, and what happens to the unanswered. Units: seconds."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-    id: str
-    title: str
-    title_en: str
-    status: str
-    valid_from: date
-    source: str
-    effective_kinds: tuple[str, ...] = ("agent", "assist")
-    session_gap_s: int = 1800
-    late_reply_s: int = 86400
-    censor_s: int = 600
-    cap_s: int = 600
-    unanswered_s: int = 600
-    drops_unanswered_pleasantry: bool = True
-
+# A conversation is the same under every profile, so these are no part of one. KPI §1
+SESSION_GAP_S = 1800
+LATE_REPLY_S = 86400
 
 IN_ORDER = ["conversation_id", "sent_at", "source_id", "source_row"]
 
 
-def arrange(messages: pl.DataFrame, profile: Profile) -> pl.DataFrame:
+def arrange(messages: pl.DataFrame) -> pl.DataFrame:
     """Messages as ingested (conversation_id may be NULL, no seq) -> frames.Message: every message in its conversation.
 
     The platform's conversation id stands; an id that two shops or channels share is told apart by naming them in front.
@@ -42,34 +26,42 @@ def arrange(messages: pl.DataFrame, profile: Profile) -> pl.DataFrame:
     """
     has_id = pl.col("conversation_id").is_not_null()
     named = messages.filter(has_id)
-    owners = named.group_by("conversation_id").agg(n=pl.struct("shop", "channel").n_unique()).filter(pl.col("n") > 1)
-    shared = pl.col("conversation_id").is_in(owners["conversation_id"].implode())
+    owners = named.select("conversation_id", "shop", "channel").unique()["conversation_id"]
+    shared = pl.col("conversation_id").is_in(owners.filter(owners.is_duplicated()).unique().implode())
     place = pl.concat_str("shop", "channel", "conversation_id", separator="/")
     named = named.with_columns(conversation_id=pl.when(shared).then(place).otherwise("conversation_id"))
-    placed = pl.concat([named, sessions(messages.filter(~has_id), profile)])
-    placed = placed.sort(IN_ORDER, nulls_last=False)
-    numbered = placed.with_columns(seq=pl.int_range(1, pl.len() + 1, dtype=pl.Int32).over("conversation_id"))
-    return frames.of(frames.Message, numbered)
+    placed = pl.concat([named, sessions(messages.filter(~has_id))]).sort(IN_ORDER, nulls_last=False)
+    return frames.of(frames.Message, placed.with_columns(seq=_within("conversation_id")))
+
+
+def _within(key: str) -> pl.Expr:
+    """1, 2, … within each run of equal neighbours; where rows are in order already, runs are groups without hashing."""
+    i = pl.int_range(1, pl.len() + 1, dtype=pl.UInt32)
+    return i - pl.when(_begins(key)).then(i).forward_fill() + 1
+
+
+def _begins(key: str) -> pl.Expr:
+    return pl.col(key).ne_missing(pl.col(key).shift())
 
 
 STREAM = ["shop", "channel", "customer"]
 
 
-def sessions(messages: pl.DataFrame, profile: Profile) -> pl.DataFrame:
+def sessions(messages: pl.DataFrame) -> pl.DataFrame:
     """Messages without a conversation id -> the same with one: `shop/channel/customer@start`.
 
-    A conversation is cut before a message that comes more than `session_gap_s` after the previous non-system one, unless
-    it is an effective reply to a turn still open, asked at most `late_reply_s` before. KPI §1. A system notice never cuts:
+    A conversation is cut before a message that comes more than 30 min after the previous non-system one, unless
+    it is an effective reply to a turn still open, asked at most 24 h before. KPI §1. A system notice never cuts:
     one that comes that late belongs to what follows it (「顾客通过…进入」, a transfer), an earlier one to what it follows.
     """
-    talk = _cut(messages.filter(pl.col("sender_kind") != "system"), profile)
+    talk = _cut(messages.filter(pl.col("sender_kind") != "system"))
     start = pl.col("sent_at").min().over([*STREAM, "n_cut"]).dt.strftime("%Y-%m-%dT%H:%M:%S").fill_null("?")
     spoken = talk.with_columns(own=pl.concat_str(pl.concat_str(*STREAM, separator="/"), start, separator="@"))
     rows = messages.join(spoken.select("source_id", "source_row", "own"), on=["source_id", "source_row"], how="left")
     rows = rows.sort([*STREAM, "sent_at", "source_id", "source_row"])
     said_at = pl.when(pl.col("own").is_not_null()).then("sent_at")
     before, after = pl.col("own").forward_fill().over(STREAM), pl.col("own").backward_fill().over(STREAM)
-    is_late = seconds(pl.col("sent_at") - said_at.forward_fill().over(STREAM)) > profile.session_gap_s
+    is_late = seconds(pl.col("sent_at") - said_at.forward_fill().over(STREAM)) > SESSION_GAP_S
     alone = pl.concat_str(pl.concat_str(*STREAM, separator="/"), pl.lit("@notices"))
     placed = pl.when(is_late.fill_null(False)).then(pl.coalesce("own", after, before, alone))
     return rows.with_columns(conversation_id=placed.otherwise(pl.coalesce("own", before, after, alone))).select(
@@ -77,7 +69,7 @@ def sessions(messages: pl.DataFrame, profile: Profile) -> pl.DataFrame:
     )
 
 
-def _cut(talk: pl.DataFrame, profile: Profile) -> pl.DataFrame:
+def _cut(talk: pl.DataFrame) -> pl.DataFrame:
     """Non-system messages in their order, with `n_cut`: how many cuts lie before them in their stream.
 
     Between two effective replies every possible cut lies before a message that is no reply, hence is certain; so whether
@@ -86,16 +78,16 @@ def _cut(talk: pl.DataFrame, profile: Profile) -> pl.DataFrame:
     at, i = pl.col("sent_at"), pl.col("i")
     rows = talk.sort([*STREAM, "sent_at", "source_id", "source_row"]).with_row_index("i")
     rows = rows.with_columns(
-        effective=frames.is_effective(profile.effective_kinds),
+        effective=frames.is_effective(),
         asking=frames.is_asking(),
-        is_late=(seconds(at.diff()).over(STREAM) > profile.session_gap_s).fill_null(False),
+        is_late=(seconds(at.diff()).over(STREAM) > SESSION_GAP_S).fill_null(False),
     )
     rows = rows.with_columns(sure_cut=(i == i.min().over(STREAM)) | (pl.col("is_late") & ~pl.col("effective")))
     cut_at = pl.when("sure_cut").then(i).forward_fill().over(STREAM)
     replied_at = pl.when("effective").then(i + 1).forward_fill().shift(1).over(STREAM)
     rows = rows.with_columns(since=pl.max_horizontal(cut_at, replied_at))
     asked_at = pl.when("asking").then(at).min().over([*STREAM, "since"])
-    is_open = seconds(at - asked_at).is_between(0, profile.late_reply_s).fill_null(False)
+    is_open = seconds(at - asked_at).is_between(0, LATE_REPLY_S).fill_null(False)
     rows = rows.with_columns(cut=pl.col("sure_cut") | (pl.col("is_late") & pl.col("effective") & ~is_open))
     return rows.with_columns(n_cut=pl.col("cut").cum_sum().over(STREAM))
 
@@ -108,64 +100,86 @@ def seconds(duration: pl.Expr) -> pl.Expr:
 def turns(
     messages: pl.DataFrame, profile: Profile, *, as_of: datetime | None, pleasantries: Sequence[str] = ()
 ) -> pl.DataFrame:
-    """frames.Message -> frames.Turn. KPI §2.
+    """frames.Message, conversation by conversation in order of seq -> frames.Turn under one profile. KPI §2.
+
+    `wait_s` in seconds, NULL where there is no answer or no time.
+    """
+    return judge(spans(messages, profile.effective_kinds, pleasantries), profile, as_of)
+
+
+def under_profiles(
+    messages: pl.DataFrame, profiles: Sequence[Profile], *, as_of: datetime | None, pleasantries: Sequence[str] = ()
+) -> Iterator[tuple[Profile, pl.DataFrame]]:
+    """Each profile with its frames.Turn; profiles of the same effective kinds share the work."""
+    known: dict[tuple[str, ...], pl.DataFrame] = {}
+    for profile in profiles:
+        kinds = tuple(sorted(profile.effective_kinds))
+        if kinds not in known:
+            known[kinds] = spans(messages, kinds, pleasantries)
+        yield profile, judge(known[kinds], profile, as_of)
+
+
+def spans(messages: pl.DataFrame, kinds: Sequence[str], pleasantries: Sequence[str] = ()) -> pl.DataFrame:
+    """frames.Message in order -> one row a turn, not judged yet: what was asked and answered when, and who held the talk.
 
     A turn is the asking messages that have the same number of effective replies before them in their conversation; the
-    next effective reply, if any, is its answer. `wait_s` in seconds, NULL where there is no answer or no time.
+    next effective reply, if any, is its answer. Whole columns are counted through once and only the rows that matter are
+    looked up: nothing is grouped by hash.
     """
-    key = ["conversation_id", "n_replied"]
-    rows = _annotated(messages, profile)
-    questions = rows.filter("asking")
-    texts = pl.DataFrame({"text": questions["text"].unique()})
-    texts = texts.with_columns(pleasantry=is_pleasantry(texts["text"], pleasantries))
-    questions = questions.join(texts, on="text", how="left", maintain_order="left")
-    opened = questions.group_by(key, maintain_order=True).agg(
-        pl.col("shop", "channel", "customer", "holder", "first_human").first(),
-        asked_seq=pl.col("seq").first(),
-        asked_at=pl.col("sent_at").first(),
-        pleasantry=(pl.col("pleasantry") & (pl.col("content_kind") == "text")).all()
-        & (pl.col("n_replied").first() > 0),
-    )
-    answers = rows.filter("effective").select(
-        *key, answered_by="agent", answered_seq="seq", answered_at="sent_at", is_answered=pl.lit(True)
-    )
-    joined = opened.join(answers, on=key, how="left", maintain_order="left").with_columns(
-        pl.col("is_answered").fill_null(False)
-    )
-    return frames.of(frames.Turn, _judged(joined, profile, as_of))
+    rows = _numbered(messages, kinds)
+    asked = rows.filter("asking").with_columns(opens=_begins("talk") | _begins("n_replied"))
+    said = messages.select("text", "content_kind")[asked["i"]]
+    polite = is_pleasantry(said["text"], pleasantries) & (said["content_kind"] == "text")
+    opened = asked.filter("opens").with_columns(polite=_whole_turns(asked["opens"], polite))
+    replies = rows["i"].filter(rows["effective"]).extend_constant(None, 1)
+    opened = opened.with_columns(answer=replies.gather(opened["n_replied"]))
+    opened = opened.with_columns(answer=pl.when(rows["talk"].gather(opened["answer"]) == pl.col("talk")).then("answer"))
+    humans = rows.select("talk", human="i").filter(messages["sender_kind"] == "agent").filter(_begins("talk"))
+    return _told(opened.join(humans, on="talk", how="left", maintain_order="left"), messages)
 
 
-def _annotated(messages: pl.DataFrame, profile: Profile) -> pl.DataFrame:
-    """Each message with what a turn needs to know of it: replies so far, who holds the talk, the first human to speak."""
-    effective = frames.is_effective(profile.effective_kinds)
-    handed_over = (pl.col("sender_kind") == "system") & pl.col("agent").is_not_null()
-    human = pl.col("agent").filter(pl.col("sender_kind") == "agent").first()
-    return messages.with_columns(effective=effective, asking=frames.is_asking()).with_columns(
-        n_replied=(pl.col("effective").cast(pl.Int32).cum_sum() - pl.col("effective").cast(pl.Int32)).over(
-            "conversation_id"
-        ),
-        holder=pl.when(effective | handed_over).then("agent").forward_fill().over("conversation_id"),
-        first_human=human.over("conversation_id"),
+def _numbered(messages: pl.DataFrame, kinds: Sequence[str]) -> pl.DataFrame:
+    """Of each message its row `i` and `talk` (1, 2, …), effective replies so far, here and in all talks, and its holder's row."""
+    effective = frames.is_effective(tuple(kinds))
+    holds = (effective | (pl.col("sender_kind") == "system")) & pl.col("agent").is_not_null()
+    rows = messages.select(
+        asking=frames.is_asking(), effective=effective, holds=holds, begins=_begins("conversation_id")
     )
-
-
-def _judged(turns: pl.DataFrame, profile: Profile, as_of: datetime | None) -> pl.DataFrame:
-    """Owner, wait and standing of each turn."""
-    end = pl.lit(as_of, dtype=frames.TIME)
-    timed = pl.col("asked_at").is_not_null() & (pl.col("answered_at").is_not_null() | ~pl.col("is_answered"))
-    young = seconds(end - pl.col("asked_at")) < profile.censor_s
-    judged = turns.with_columns(
-        turn=pl.int_range(1, pl.len() + 1, dtype=pl.Int32).over("conversation_id"),
-        day=pl.col("asked_at").dt.date(),
-        responsible=pl.coalesce("holder", "answered_by", pl.when(~pl.col("is_answered")).then("first_human")),
-        wait_s=seconds(pl.col("answered_at") - pl.col("asked_at")),
-        is_censored=(~pl.col("is_answered") & young).fill_null(False),
-        needs_reply=~pl.col("pleasantry"),
-    ).with_columns(is_first=pl.col("turn") == 1)
-    polite_end = ~pl.col("is_answered") & pl.col("pleasantry") & profile.drops_unanswered_pleasantry
-    reason = (
-        pl.when(~timed).then(pl.lit("no_times"))
-        .when("is_censored").then(pl.lit("censored"))
-        .when(polite_end).then(pl.lit("pleasantry"))
+    rows = rows.with_row_index("i").with_columns(
+        talk=pl.col("begins").cum_sum(),
+        n_replied=pl.col("effective").cum_sum() - pl.col("effective"),
+        holder=pl.when("holds").then("i").forward_fill(),
+    )
+    start, replied = (pl.when("begins").then(c).forward_fill() for c in ("i", "n_replied"))
+    return rows.select(
+        "i", "talk", "asking", "effective", "n_replied",
+        is_replied=pl.col("n_replied") > replied, holder=pl.when(pl.col("holder") >= start).then("holder"),
     )  # fmt: skip
-    return judged.with_columns(reason=reason).with_columns(is_counted=pl.col("reason").is_null())
+
+
+def _whole_turns(opens: pl.Series, polite: pl.Series) -> pl.Series:
+    """Of each turn whether all its questions are polite: none of them is not, counted from its first to its last."""
+    asks = (~polite).cast(pl.UInt32)
+    so_far = asks.cum_sum()
+    last = opens.shift(-1).fill_null(True)
+    return so_far.filter(last) - so_far.filter(opens) + asks.filter(opens) == 0
+
+
+def _told(opened: pl.DataFrame, messages: pl.DataFrame) -> pl.DataFrame:
+    """Rows of messages -> what stands there."""
+    asked = messages.select("conversation_id", "shop", "channel", "customer", asked_seq="seq", asked_at="sent_at")
+    answer = messages.select(answered_seq="seq", answered_at="sent_at", answered_by="agent")
+    rows, agents = opened["i"], messages["agent"]
+    told = pl.concat([asked[rows], _at(answer, opened["answer"])], how="horizontal").with_columns(
+        turn=opened.select(_within("talk")).to_series(),
+        holder=agents.gather(opened["holder"]),
+        first_human=agents.gather(opened["human"]),
+        is_answered=opened["answer"].is_not_null(),
+        needs_reply=~(opened["polite"] & opened["is_replied"]),
+    )
+    return told.with_columns(begun_at=pl.col("asked_at").gather(pl.int_range(pl.len()) - pl.col("turn") + 1))
+
+
+def _at(frame: pl.DataFrame, rows: pl.Series) -> pl.DataFrame:
+    """The rows of a frame, NULLs where there is none."""
+    return frame.select(pl.all().gather(rows))

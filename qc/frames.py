@@ -84,6 +84,14 @@ Promise: Noun = {
     "reason": pl.String,  # of what is neither kept nor broken; of broken: late, stalled, never
 }
 
+ProfileTurn: Noun = {
+    "profile": pl.String,
+    **{name: Turn[name] for name in (
+        "conversation_id", "turn", "shop", "channel", "customer", "day", "responsible", "asked_seq", "answered_seq", "asked_at",
+        "wait_s", "is_first", "is_answered", "is_counted", "reason",
+    )},
+}  # fmt: skip
+
 Finding: Noun = {
     "finding_id": pl.String,  # conversation_id#seq:rule_id@start
     "conversation_id": pl.String,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from qc.dialogue import Profile
+from qc.profiles import Profile
 
 AGENT = ("shop", "responsible")
 SHOP = ("shop",)

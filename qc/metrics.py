@@ -35,7 +35,7 @@ KPIS: tuple[Kpi, ...] = (
     Kpi("first_response_30s", "首次30秒应答率", "First response within 30 s", "rate", "%", "first_response_30s", "response",
         "首次等待不超过30秒的会话 ÷ 有首轮的会话;未回复算没做到", "high"),
     Kpi("average_response", "平均响应时长", "Average response", "mean", "s", "average_response", "response",
-        "各轮 min(等待, 600) 的平均;未回复按600秒计", "low"),
+        "各轮 min(等待, 600) 的平均;未回复按600秒计(封顶和未回复怎么计随口径,见 profiles)", "low"),
     Kpi("response_p50", "响应时长(中位)", "Response (median)", "p50", "s", "response", "response",
         "已回复各轮的等待秒数,取中位", "low"),
     Kpi("response_p90", "响应时长(P90)", "Response (p90)", "p90", "s", "response", "response",
@@ -58,6 +58,8 @@ KPIS: tuple[Kpi, ...] = (
         "客户开口时归同一客服、还等着的轮次(含本轮),取中位"),
     Kpi("concurrency_p90", "并发会话(P90)", "Concurrency (p90)", "p90", "count", "concurrency", "response",
         "客户开口时归同一客服、还等着的轮次(含本轮),取第90百分位"),
+    Kpi("on_time", "按时回复率", "On time", "rate", "%", "on_time", "response",
+        "口径自己的单位(轮次、首轮、会话或客户日)里,计入的每一轮都在它的时限内回复的 ÷ 单位;单位和时限见 profiles", "high"),
     Kpi("handling_time", "接待时长(中位)", "Handling time (median)", "p50", "s", "handling_time", "response",
         "首条客户消息到最后一条客服消息的秒数,取中位"),
     Kpi("qa_score", "质检分", "QA score", "mean", "分", "qa_score", "quality",
@@ -132,6 +134,12 @@ KPIS: tuple[Kpi, ...] = (
 
 BY_ID = {kpi.id: kpi for kpi in KPIS}
 
+# Observations made of turns: there is one under every definition profile.
+BY_PROFILE = frozenset({
+    "first_response", "first_response_30s", "average_response", "response", "response_3min", "slow_response", "unanswered",
+    "reply_rate", "on_time",
+})  # fmt: skip
+
 REASONS: dict[str, tuple[str, str]] = {
     "no_orders": ("没有订单数据", "no orders were given"),
     "no_buyer_ids": ("订单里没有买家标识,不能与会话对上", "orders carry no buyer id, so they cannot meet the chats"),
@@ -148,6 +156,9 @@ REASONS: dict[str, tuple[str, str]] = {
     "late": ("晚了", "late"),
     "stalled": ("只有敷衍,没有实质答复", "only stalls, no substantive answer"),
     "never": ("一直没有", "never"),
+    "outside_hours": ("客户开口时不在这个口径的服务时段", "the customer asked outside the hours of this definition"),
+    "session_outside_hours": ("会话开始时不在这个口径的服务时段", "the conversation began outside the hours of this definition"),
+    "exempt_day": ("这一天在这个口径里豁免", "this day is exempt under this definition"),
     "no_customer_text": ("客户没有说过话,阶段、话题、类型不可知", "the customer said nothing to judge by"),
     "not_a_purchase": ("与一笔买卖无关(账号、入驻、提现),没有阶段", "not about a purchase (account, merchant, wallet): no phase"),
     "no_phase_cue": ("没有看得出阶段的话", "nothing said tells the phase"),

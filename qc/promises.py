@@ -11,7 +11,8 @@ from datetime import datetime
 import polars as pl
 
 from qc import frames, hours, load, substance
-from qc.dialogue import Profile, seconds
+from qc.dialogue import seconds
+from qc.profiles import Profile
 from qc.text import is_pleasantry
 
 # FIELD.md: answer within 30 s, a preliminary answer within 5 min, a solution of a complaint within 24 h.

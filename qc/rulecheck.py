@@ -11,8 +11,9 @@ import polars as pl
 
 from qc import frames
 from qc.detectors import listen, run
-from qc.dialogue import Profile, turns
+from qc.dialogue import turns
 from qc.places import Beside
+from qc.profiles import Profile
 from qc.rule import Rule
 from qc.rulebook import Pack, rules_of
 from qc.rulefile import RulebookError

@@ -12,11 +12,10 @@ from typing import Literal
 import polars as pl
 from pydantic import BaseModel, ConfigDict
 
-from qc.dialogue import seconds
+from qc.dialogue import SESSION_GAP_S, seconds
 from qc.text import fold
 
 SOURCE = "source"
-SESSION_GAP_S = 1800  # a silence after which a customer's words open a talk anew; as the profiles have it
 _VARIED = 6  # different sentences of an account that is told by its speed, lest a lone welcome text make it a bot. Ours
 
 

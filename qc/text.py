@@ -79,7 +79,18 @@ def is_pleasantry(texts: pl.Series, words: Sequence[str]) -> pl.Series:
     folded = fold(pl.Series(sorted(words, key=len, reverse=True), dtype=pl.String))
     word = "|".join(map(_escaped, folded))
     said = rf"(?:{SMILEY}|(?:{word}){_SOFTENER})" if word else f"(?:{SMILEY})"
-    return fold(texts).str.contains(rf"^{PUNCTUATION}*{said}(?:{said}|{PUNCTUATION})*$").fill_null(False)
+    worth = _may_begin(texts, {w[0] for w in folded})
+    found = fold(texts.filter(worth)).str.contains(rf"^{PUNCTUATION}*{said}(?:{said}|{PUNCTUATION})*$").fill_null(False)
+    return pl.repeat(False, len(texts), eager=True).scatter(worth.arg_true(), found).alias(texts.name)
+
+
+def _may_begin(texts: pl.Series, firsts: set[str]) -> pl.Series:
+    """Texts whose first character is no Han, or a Han that one of the words begins with: most questions are out at once."""
+    heads = texts.str.slice(0, 1)
+    distinct = heads.unique().drop_nulls()
+    folded = fold(distinct)
+    hopeless = distinct.filter(folded.str.contains(r"^\p{Han}") & ~folded.is_in(list(firsts)))
+    return (~heads.is_in(hopeless.implode())).fill_null(False)
 
 
 def _escaped(literal: str) -> str:

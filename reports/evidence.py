@@ -53,6 +53,7 @@ class Talk(NamedTuple):
     conversation: Row
     messages: list[Row]
     turns: list[Row]
+    profile_turns: list[Row]
     findings: list[Row]
     entries: list[Row]
     scores: list[Row]
@@ -108,6 +109,7 @@ def talks(con: duckdb.DuckDBPyConnection, ids: set[str]) -> list[Talk]:
         LEFT JOIN sources s ON s.source_id = m.source_id LEFT JOIN agents a ON a.shop = m.shop AND a.agent = m.agent
         ORDER BY m.conversation_id, m.seq""")
     turns = of("SELECT t.* FROM turns t SEMI JOIN wanted USING (conversation_id) ORDER BY conversation_id, turn")
+    under = of("SELECT t.* FROM profile_turns t SEMI JOIN wanted USING (conversation_id) ORDER BY conversation_id, profile, turn")
     findings = of("""SELECT f.* FROM findings f SEMI JOIN wanted USING (conversation_id)
                      ORDER BY conversation_id, seq NULLS LAST, "start", rule_id, finding_id""")
     entries = of("""SELECT e.* FROM entries e SEMI JOIN wanted USING (conversation_id)
@@ -124,5 +126,5 @@ def talks(con: duckdb.DuckDBPyConnection, ids: set[str]) -> list[Talk]:
         ORDER BY evidence_conversation_id, order_id""")
     case_reasons = of("""SELECT r.* FROM case_reasons r SEMI JOIN wanted USING (conversation_id)
                          ORDER BY conversation_id, aspect, is_decisive DESC, weight DESC, seq NULLS FIRST, "start", "end", value, basis""")
-    parts = (messages, turns, findings, entries, scores, ratings, orders, case_reasons)
+    parts = (messages, turns, under, findings, entries, scores, ratings, orders, case_reasons)
     return [Talk(conversations[k][0], *(part.get(k, []) for part in parts)) for k in sorted(conversations)]

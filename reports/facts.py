@@ -22,6 +22,7 @@ class Facts(NamedTuple):
 
     run: Row
     other_rules: Row | None  # of the publication before, when it scored with others
+    profiles: list[Row]  # the run's own first
     kpis: dict[str, Row]
     reasons: dict[str, Row]
     rules: dict[str, Row]
@@ -75,7 +76,7 @@ def gather(con: duckdb.DuckDBPyConnection) -> Facts:
     gaps = queries.gaps(con)
     target = kpis["first_response"]["target"] or 30
     return Facts(
-        run=queries.run(con), other_rules=queries.other_rules(con), kpis=kpis, reasons=queries.reasons(con), rules=queries.rules(con), scorecard=queries.scorecard(con),
+        run=queries.run(con), profiles=queries.profiles(con), other_rules=queries.other_rules(con), kpis=kpis, reasons=queries.reasons(con), rules=queries.rules(con), scorecard=queries.scorecard(con),
         shops=queries.shops(con), agents=queries.agents(con), sources=queries.sources(con),
         quarantine=queries.quarantine(con, MOST_QUARANTINED),
         gaps=grouped(gaps, "shop"), missing={(m, g["shop"]): g["reason"] for g in gaps for m in g["metrics"]},

@@ -22,14 +22,19 @@ class Value(NamedTuple):
 
 
 def open_mart(mart: Path) -> duckdb.DuckDBPyConnection:
-    """The mart, read only, without the network; its observations are laid out once, so that each metric() is a scan."""
+    """The mart, read only, without the network."""
     config = {"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
     con = duckdb.connect(str(mart), read_only=True, config=config)
-    # A macro looks its tables up where it is called: the copy stands before the view, and gives the same rows.
-    con.execute("CREATE TEMP TABLE observations AS SELECT * FROM main.observations")
     # Sums of fractions depend on their order, and several threads have none: the same mart must give the same pages.
     con.execute("SET threads = 1")
     return con
+
+
+def lay_out(con: duckdb.DuckDBPyConnection) -> None:
+    """The run's own observations of agents and shops as a table, so that each metric() is a scan; other profiles are out of reach then."""
+    # A macro looks its tables up where it is called: the copy stands before the view, and gives the same rows.
+    con.execute("CREATE TEMP TABLE observations AS SELECT * FROM main.observations WHERE grain IN ('agent', 'shop') "
+                "AND profile IN (SELECT profile FROM main.profiles WHERE is_own)")  # fmt: skip
 
 
 def rows(con: duckdb.DuckDBPyConnection, query: str, parameters: Sequence[object] = ()) -> list[Row]:
@@ -63,6 +68,11 @@ def other_rules(con: duckdb.DuckDBPyConnection) -> Row | None:
         WHERE before.rules <> today.rules AND before.run_id = (
             SELECT max(run_id) FROM runs WHERE outcome = 'published' AND run_id < today.run_id)""")  # fmt: skip
     return found[0] if found else None
+
+
+def profiles(con: duckdb.DuckDBPyConnection) -> list[Row]:
+    """Every definition profile, the run's own first."""
+    return rows(con, "SELECT * FROM profiles ORDER BY NOT is_own, profile")
 
 
 def kpis(con: duckdb.DuckDBPyConnection) -> dict[str, Row]:
@@ -136,7 +146,8 @@ def daily(con: duckdb.DuckDBPyConnection, metrics: Sequence[str], days: int) -> 
                    least(7, m.day - first_day + 1) AS n_days,
                    sum(num) FILTER (WHERE is_mature) OVER week AS week_num, sum(den) FILTER (WHERE is_mature) OVER week AS week_den
             FROM metrics m JOIN kpis k ON k.observed = m.metric JOIN span USING (shop)
-            WHERE k.metric IN (SELECT unnest(?::VARCHAR[])) AND day > last_day - ?::INT - 6 AND (grain = 'shop' OR agent IS NOT NULL)
+            WHERE k.metric IN (SELECT unnest(?::VARCHAR[])) AND day > last_day - ?::INT - 6 AND grain IN ('agent', 'shop')
+              AND m.profile IN (SELECT profile FROM profiles WHERE is_own)
             WINDOW week AS (PARTITION BY k.metric, grain, m.shop, m.agent ORDER BY m.day
                             RANGE BETWEEN INTERVAL 6 DAYS PRECEDING AND CURRENT ROW)
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from reports import casemix, charts, marks, pushes
+from reports import casemix, charts, marks, profiles, pushes
 from reports.evidence import Talk
 from reports.facts import Facts, Links
 from reports.html import page, picture
@@ -27,7 +27,7 @@ def render(facts: Facts, links: Links, w: Words, talk: Talk, by_gram: pushes.Wei
         "conversation.html", w=w, root="../", facts=facts, talk=talk, people=_people(facts, links, talk), waits=waits,
         bubbles=[_bubble(facts, w, talk, m, numbers) | {"felt": _felt(w, m, by_gram)} for m in talk.messages],
         ledgers=[_ledger(facts, w, talk, s, numbers) for s in talk.scores], notes=_notes(facts, w, talk, numbers),
-        case=casemix.of_talk(facts, w, talk.conversation, talk.case_reasons),
+        under=_under(facts, w, talk), case=casemix.of_talk(facts, w, talk.conversation, talk.case_reasons),
         no_waits=waits[0]["why"] if len(reasons) == 1 and waits and waits[0]["wait_s"] is None and waits[0]["why"] else None,
         mood=_mood(w, talk, moods), orders=[o | {"name": w.one("class", o["class"])} for o in talk.orders],
     )  # fmt: skip
@@ -91,6 +91,27 @@ def _notes(facts: Facts, w: Words, talk: Talk, numbers: dict[str, int]) -> list[
 
 def _wait(facts: Facts, w: Words, turn: Row) -> dict[str, Any]:
     return turn | {"why": w.reason(facts.reasons, turn["reason"])}
+
+
+def _under(facts: Facts, w: Words, talk: Talk) -> list[tuple[Row, list[dict[str, Any]]]]:
+    """Each question, and what the profiles make of it, those that agree in one line; nothing where all agree on all."""
+    found = [(question, _agreed(facts, w, turns)) for question, turns in profiles.of_talk(talk.profile_turns)]
+    return found if any(len(lines) > 1 for _, lines in found) else []
+
+
+def _agreed(facts: Facts, w: Words, turns: dict[str, Row]) -> list[dict[str, Any]]:
+    """profile -> its turn at one question; the profiles by what they say of it, a NULL turn where it joins an earlier one."""
+    by_verdict: dict[tuple[Any, ...], list[Row]] = {}
+    for p in facts.profiles:
+        t = turns.get(p["profile"])
+        by_verdict.setdefault((t["is_counted"], t["wait_s"], t["reason"]) if t else (), []).append(p)
+    return [
+        {
+            "names": w.join([w.title(p) for p in agreed]),
+            "turn": _wait(facts, w, t) if (t := turns.get(agreed[0]["profile"])) else None,
+        }
+        for agreed in by_verdict.values()
+    ]
 
 
 def _mood(w: Words, talk: Talk, moods: list[Row]) -> dict[str, Any]:

@@ -15,7 +15,8 @@ import polars as pl
 
 from qc import frames
 from qc.detectors import Inspection, inspect
-from qc.dialogue import Profile, turns
+from qc.dialogue import turns
+from qc.profiles import Profile
 from qc.rulebook import rules_of
 from tests.talk import heard, pleasantries, shipped
 

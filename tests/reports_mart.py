@@ -8,7 +8,7 @@ import duckdb
 from pipelines import mart
 
 CHAT_TABLES = (
-    "messages", "conversations", "turns", "findings", "entries", "scores", "moments", "agents", "ratings", "receptions",
+    "messages", "conversations", "turns", "profile_turns", "findings", "entries", "scores", "moments", "agents", "ratings", "receptions",
     "inquiries", "inquiry_agents", "promises", "coverage", "case_reasons",
 )  # fmt: skip
 ONLY_ORDERS = [
@@ -21,12 +21,15 @@ NO_TIMES_NO_AGENTS = [
     *(f"DELETE FROM {t}" for t in ("agents", "ratings", "receptions", "inquiries", "inquiry_agents", "orders", "attributions", "coverage")),
     f"DELETE FROM entries WHERE conversation_id IN ({SHARED_TALKS})", f"DELETE FROM scores WHERE conversation_id IN ({SHARED_TALKS})",
     "UPDATE messages SET sent_at = NULL, agent = NULL",
-    "UPDATE conversations SET started_at = NULL, ended_at = NULL, day = NULL, handling_s = NULL, reason = 'no_times', is_recontacted = NULL",
+    """UPDATE conversations SET started_at = NULL, ended_at = NULL, day = NULL, hour = NULL, handling_s = NULL, reason = 'no_times',
+       is_recontacted = NULL""",
     """UPDATE turns SET day = NULL, responsible = NULL, answered_by = NULL, asked_at = NULL, answered_at = NULL, wait_s = NULL,
        is_counted = false, reason = 'no_times'""",
     """UPDATE promises SET day = NULL, agent = NULL, asked_at = NULL, due_at = NULL, kept_at = NULL, seconds = NULL,
        status = 'unknown', reason = 'no_times'""",
     "UPDATE turns SET in_service_s = NULL, n_open = NULL, n_open_shop = NULL, substantive_s = NULL, is_stalled = NULL",
+    """UPDATE profile_turns SET day = NULL, responsible = NULL, asked_at = NULL, wait_s = NULL, is_counted = false,
+       reason = 'no_times'""",
     "UPDATE scores SET agent = NULL, day = NULL", "UPDATE runs SET as_of = NULL",
     *(f"UPDATE {t} SET agent = NULL" for t in ("findings", "entries", "moments")),
 ]  # fmt: skip
@@ -41,7 +44,7 @@ def rebuilt(source: Path, path: Path, statements: list[str]) -> Path:
     with duckdb.connect(str(path)) as con:
         for statement in ("DROP TABLE gaps", "DROP TABLE metrics", "DROP VIEW observations", *statements):
             con.execute(statement)
-    mart.finish(path, "fair")
+    mart.finish(path)
     return path
 
 
@@ -65,6 +68,6 @@ def hostile(source: Path, path: Path) -> Path:
     for old, new in zip(agents, NAMES, strict=False):
         given = "'" + new.replace("'", "''") + "'"
         statements += [f"UPDATE {t} SET agent = {given} WHERE agent = '{old}'" for t in holders]
-        statements += [f"UPDATE turns SET responsible = {given} WHERE responsible = '{old}'",
+        statements += [*(f"UPDATE {t} SET responsible = {given} WHERE responsible = '{old}'" for t in ("turns", "profile_turns")),
                        f"UPDATE agents SET name = {given} WHERE agent = {given}"]  # fmt: skip
     return rebuilt(source, path, statements)

@@ -55,7 +55,23 @@ OFFENDERS = {
         SELECT conversation_id FROM messages GROUP BY ALL HAVING count(*) <> max(seq) OR count(DISTINCT seq) <> count(*)""",
     "unanswered turns stay in the denominator": """
         SELECT 1 WHERE (SELECT count(*) FROM turns WHERE is_counted)
-                    <> (SELECT sum(den) FROM metrics WHERE metric = 'average_response' AND grain = 'shop')""",
+                    <> (SELECT sum(den) FROM metrics WHERE metric = 'average_response' AND profile = 'fair' AND grain = 'shop')""",
+    "the run's own turns are the same under its profile": """
+        SELECT conversation_id, turn, responsible, wait_s, is_counted, reason FROM turns
+        EXCEPT ALL SELECT conversation_id, turn, responsible, wait_s, is_counted, reason FROM profile_turns WHERE profile = 'fair'""",
+    "a turn that is not counted says why, under every profile": """
+        SELECT * FROM profile_turns WHERE is_counted = (reason IS NOT NULL) OR reason NOT IN (SELECT code FROM reasons)""",
+    "channels and hours add up to the shop": """
+        SELECT metric, profile, day FROM metrics WHERE grain IN ('shop', 'channel', 'hour')
+        GROUP BY metric, profile, shop, day
+        HAVING abs(sum(num) FILTER (WHERE grain = 'shop') - sum(num) FILTER (WHERE grain = 'hour')) > 1e-6
+            OR sum(n) FILTER (WHERE grain = 'shop') <> sum(n) FILTER (WHERE grain = 'channel')""",
+    "a team's turns are its members' turns": """
+        SELECT t.metric, t.profile, t.part, t.day FROM metrics t JOIN (
+            SELECT m.metric, m.profile, a.team, m.day, sum(m.num) AS num, sum(m.den) AS den FROM metrics m JOIN agents a USING (shop, agent)
+            WHERE m.grain = 'agent' AND a.team IS NOT NULL GROUP BY ALL) a ON (a.metric, a.profile, a.team, a.day) = (t.metric, t.profile, t.part, t.day)
+        WHERE t.grain = 'team' AND t.metric IN ('average_response', 'unanswered', 'csat', 'sales', 'receptions')
+          AND (abs(t.num - a.num) > 1e-6 OR t.den <> a.den)""",
     "agents' entries = scores = the metric": """
         SELECT m.agent FROM metric('qa_score', NULL, NULL) m
         JOIN (SELECT agent, 100 + sum(points) / (SELECT count(*) FROM scores s WHERE s.agent = e.agent) AS v FROM entries e GROUP BY agent) e
@@ -80,6 +96,10 @@ def test_the_invariants_can_fail(sample_home: Path, tmp_path: Path) -> None:
         "one primary row a paid order": "DELETE FROM attributions WHERE class = 'silent'",
         "every message is in a conversation once": "DELETE FROM messages WHERE seq = 2",
         "rows = stored + duplicates + quarantined": "UPDATE sources SET n_stored = n_stored - 1",
+        "the run's own turns are the same under its profile": "UPDATE turns SET responsible = 'x' WHERE turn = 1",
+        "a turn that is not counted says why, under every profile": "UPDATE profile_turns SET reason = 'x' WHERE NOT is_counted",
+        "channels and hours add up to the shop": "DELETE FROM metrics WHERE grain = 'hour' AND part = '10'",
+        "a team's turns are its members' turns": "UPDATE metrics SET num = num + 1 WHERE grain = 'team'",
     }
     with duckdb.connect(str(tmp_path / "m.duckdb")) as con:
         for invariant, damage in breaks.items():
@@ -197,7 +217,7 @@ def test_the_planted_first_wait_is_recovered(mart: duckdb.DuckDBPyConnection) ->
         waits = sorted(
             r[0]
             for r in mart.execute(
-                "SELECT num FROM observations WHERE metric = 'first_response' AND agent = ?", [name]
+                "SELECT num FROM observations WHERE metric = 'first_response' AND profile = 'fair' AND agent = ?", [name]
             ).fetchall()
         )
         n, reach = len(waits), Z / 2 * len(waits) ** 0.5

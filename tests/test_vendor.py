@@ -193,6 +193,19 @@ def test_the_nearest_definition_is_named(home: Path, tmp_path: Path, capsys: pyt
     ] == pytest.approx(190)
 
 
+def test_a_platform_s_definition_is_named_where_its_hours_explain_the_difference(home: Path, tmp_path: Path) -> None:
+    rows = ["10:00:00,customer,", "10:00:10,agent,店:小一", "23:30:00,customer,", "23:38:20,agent,店:小一", "23:59:59,system,"]
+    body = [f"店,taobao,s,m{n},2026-09-01 {at},{kind},{who},a,在吗" for n, (at, kind, who) in enumerate(r.split(",") for r in rows)]
+    (tmp_path / "chats.csv").write_text("\n".join([HEAD, *body]) + "\n", encoding="utf-8")
+    theirs = [["客服昵称", "平均响应时间(秒)", "首次响应时间(秒)", "接待人数", "3分钟响应率"], ["小一", 10, 10, 1, "100%"]]
+    night(home, tmp_path / "chats.csv", sheet(tmp_path / "赤兔_2026-09-01.xlsx", theirs), shop="店")
+    line = next(n for n in crosscheck.compare(home) if n.figure.metric == "average_response")
+    # All day it is (10 + 500) / 2; until 23:00 it is 10. jd counts the session that began at 10:00 whole.
+    assert line.ours == 255 and line.nearest_value == 10
+    assert line.nearest in {"抖音口径", "快手口径", "拼多多口径", "淘宝口径"}
+    assert {d.title for d in definitions(home)} >= {"京东口径", line.nearest}
+
+
 def definitions(home: Path) -> list[crosscheck.Definition]:
     with store.open_mart(home) as con:
         return crosscheck.definitions(con, home)

@@ -5,7 +5,7 @@ WITH led_to AS (
     FROM paid_ p ASOF JOIN mart.inquiries i ON p.shop = i.shop AND p.customer = i.customer AND p.created_at > i.asked_at
     WHERE p.paid_at < i.day + INTERVAL 4 DAY
 )
-SELECT a.*, p.customer, p.created_at, p.paid_at, p.paid_at::DATE AS day, p.refunded_fen, p.items,
+SELECT a.*, p.channel, p.customer, p.created_at, p.paid_at, p.paid_at::DATE AS day, p.refunded_fen, p.items,
        CASE WHEN p.refunded_fen > 0 AND p.refund_finished_at >= p.refund_applied_at
             THEN epoch(p.refund_finished_at - p.refund_applied_at) END AS refund_s,
        l.inquiry_day

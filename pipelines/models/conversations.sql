@@ -28,7 +28,7 @@ WITH spoken AS (
     WINDOW same AS (PARTITION BY c.shop, c.channel, c.customer, k.topic ORDER BY c.started_at, c.conversation_id)
 )
 SELECT c.conversation_id, c.shop, c.channel, c.customer, c.started_at, c.ended_at,
-       coalesce(c.first_customer_at, c.started_at)::DATE AS day,
+       coalesce(c.first_customer_at, c.started_at)::DATE AS day, hour(coalesce(c.first_customer_at, c.started_at)) AS hour,
        c.n_messages, c.n_customer, c.n_effective,
        CASE WHEN c.last_effective_at >= c.first_customer_at
             THEN epoch(c.last_effective_at - c.first_customer_at) END AS handling_s,

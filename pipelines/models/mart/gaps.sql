@@ -25,5 +25,5 @@ SELECT k.metric, h.shop, CASE
     WHEN k.observed = 'concurrency' AND NOT h.agents THEN 'no_agents'
     ELSE 'no_observation' END AS reason
 FROM kpis k, has h
-ANTI JOIN (SELECT DISTINCT metric, shop FROM metrics WHERE grain = 'shop') m ON m.metric = k.observed AND m.shop = h.shop
+ANTI JOIN (SELECT DISTINCT metric, shop FROM metrics JOIN profiles USING (profile) WHERE grain = 'shop' AND is_own) m ON m.metric = k.observed AND m.shop = h.shop
 ORDER BY k.metric, h.shop
