@@ -13,7 +13,8 @@ from ruamel.yaml import YAML
 
 from pipelines import store
 from pipelines.store import MODELS
-from qc import attribution, damage, detectors, dialogue, frames, ledger, senders
+from qc import attribution, casemix, damage, detectors, dialogue, frames, ledger, reminders, senders
+from qc.casewords import Lexicon
 from qc.dialogue import Profile
 from qc.metrics import KPIS, REASONS
 from qc.places import Beside
@@ -21,8 +22,9 @@ from qc.rulebook import Pack, Scorecard, rules_of
 
 # In the order they build on each other; each is models/<name>.sql.
 TABLES = (
-    "messages", "turns", "conversations", "findings", "moments", "entries", "scores", "orders", "attributions", "agents",
-    "ratings", "receptions", "inquiries", "inquiry_agents", "vendor_figures",
+    "messages", "turns", "conversations", "case_reasons", "findings", "moments", "entries", "scores", "orders", "agents",
+    "ratings", "receptions", "inquiries", "attributions", "attribution_shares", "inquiry_agents", "buyers", "reminders",
+    "vendor_figures",
 )  # fmt: skip
 ON_TOP = (
     "observations",
@@ -37,6 +39,7 @@ COPIED_MEANING = {
     "runs": "每次运行一行:数据时点、口径、规则指纹、结果",
     "reviews": "人工复核,每条一行;复核只增不改",
     "rules": "规则,每条一行:查什么、为什么、该怎么说",
+    "attribution_rules": "归属规则,每种一行;第一种是计算用的,其余用来比较",
     "scorecard_items": "评分卡的评分项及其规则,每对一行",
     "kpis": "指标的登记表:中文名、单位、算法、公式",
     "reasons": "原因代码的中英文说明",
@@ -50,7 +53,9 @@ class Book(NamedTuple):
     scorecard: Scorecard
     profile: Profile
     pleasantries: Sequence[str]
+    attribution: Sequence[attribution.Rule] = (attribution.DEFAULT,)
     senders: Sequence[senders.Pattern] = ()
+    lexicons: Sequence[Lexicon] = ()
 
 
 Score = Callable[[pl.Series], pl.DataFrame]
@@ -73,15 +78,19 @@ def build(con: duckdb.DuckDBPyConnection, book: Book, as_of: datetime | None, sc
     said = messages.filter((pl.col("sender_kind") == "customer") & (pl.col("content_kind") == "text") & ~pl.col("is_damaged"))
     sentiment = score(said["text"].unique())
     orders = frames.of(frames.Order, _model(con, "current_orders"))
+    step("话题与阶段")
+    mix = casemix.classify(messages, book.lexicons, orders)
     step("检查用语")
-    beside = Beside(orders if orders.height else None, None, sentiment)
+    beside = Beside(orders if orders.height else None, mix.cases, sentiment)
     found = damage.without_unread(detectors.inspect(messages, turns, book.packs, beside), messages)
     scored = ledger.score(found.findings, found.moments, messages, book.packs, book.scorecard, _verdicts(con))
     step("订单归属")
     given = {
-        "arranged": messages, "sentiment": sentiment, "turns_": turns, "findings_": found.findings,
+        "arranged": messages, "sentiment": sentiment, "turns_": turns, "cases_": mix.cases, "case_reasons_": mix.reasons, "findings_": found.findings,
         "moments_": found.moments, "entries_": scored.entries, "scores_": scored.scores, "orders_": orders,
-        "paid_": attribution.parents(orders), "attributions_": attribution.attribute(orders, messages),
+        "paid_": attribution.parents(orders), "attributions_": attribution.attribute(orders, messages, rule=book.attribution[0]),
+        "shares_": attribution.shares(orders, messages, book.attribution),
+        "reminders_": reminders.reminders(orders, messages, as_of),
         "ratings_": _model(con, "current_ratings"),
         "roster_": store.frame(con, 'SELECT shop, agent, name, team, "from" FROM fact_agents'),
     }  # fmt: skip
@@ -172,10 +181,12 @@ def _reference(con: duckdb.DuckDBPyConnection, book: Book, unasked: Mapping[str,
         (k.id, k.zh, k.en, k.kind, k.unit, k.observed, k.group, k.formula, k.better, k.target, k.scale, *_range(k.unit)) for k in KPIS
     ]
     kpi_columns = ["metric", "zh", "en", "kind", "unit", "observed", "group", "formula", "better", "target", "scale", "lowest", "highest"]
+    shared = [(n, r.id, r.title, r.title_en, r.pick, r.until, r.look_back_h) for n, r in enumerate(book.attribution, 1)]
+    share_columns = ["nth", "rule", "title", "title_en", "pick", "until", "look_back_h"]
     reasons = [(code, zh, en) for code, (zh, en) in REASONS.items()]
     for name, rows, columns in (
         ("rules", rules, rule_columns), ("scorecard_items", items, item_columns),
-        ("kpis", kpis, kpi_columns), ("reasons", reasons, ["code", "zh", "en"]),
+        ("attribution_rules", shared, share_columns), ("kpis", kpis, kpi_columns), ("reasons", reasons, ["code", "zh", "en"]),
     ):  # fmt: skip
         frame = pl.DataFrame(rows, schema=columns, orient="row", infer_schema_length=None)
         con.register("rows_", frame.cast({pl.Null: pl.String}))  # what is NULL in every row is text all the same
