@@ -121,7 +121,8 @@ def _known(con: duckdb.DuckDBPyConnection, since: date | None) -> Known:
     moods = store.frame(
         con, "SELECT DISTINCT text, p_negative::DOUBLE AS p_negative FROM messages WHERE p_negative IS NOT NULL"
     )
-    return Known(messages, turns, Beside(orders if orders.height else None, None, moods))
+    cases = store.frame(con, "SELECT conversation_id, phase, topic, customer_type FROM conversations")
+    return Known(messages, turns, Beside(orders if orders.height else None, cases, moods))
 
 
 def _count(

@@ -12,8 +12,8 @@ import polars as pl
 
 from qc import frames
 from qc.casewords import ASPECTS, NO_PHASE, Lexicon, Weight, spelt_out
+from qc.conditions import Sought
 from qc.phrases import occurrences
-from qc.rule import Rule
 
 SPOKEN = ("text", "voice")
 _LEAST_SHARE = 3  # a later message's weight is halved at most three times: ours
@@ -98,7 +98,11 @@ def _heard(said: pl.DataFrame, lexicons: Sequence[Lexicon]) -> pl.DataFrame:
         for lexicon in lexicons for value, cues in lexicon.values.items() for i, cue in enumerate(cues)
     }  # fmt: skip
     sought = [
-        Rule.model_construct(id=name, any=[p for x in cue.phrases for p in spelt_out(x)], unless=[p for x in cue.unless for p in spelt_out(x)])
+        Sought.model_construct(
+            id=name,
+            any_of=[p for x in cue.phrases for p in spelt_out(x)],
+            unless=[p for x in cue.unless for p in spelt_out(x)],
+        )
         for name, (_, _, cue) in named.items()
     ]
     table = pl.DataFrame(

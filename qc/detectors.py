@@ -164,7 +164,9 @@ def _heard(
         found.join(speakers, on="rule_id").filter(pl.col("is_absent") | ~pl.col("is_quoted")).join(texts, on="text_id")
     )
     hits = found.join(spoken.select("i", "text", "who", "asked"), on=["text", "who"])
-    hits = hits.filter(pl.col("is_absent") | (pl.col("who") == "customer") | ~_echoes(hits))
+    is_claimed = ~pl.col("is_absent") & (pl.col("who") == "agent")  # said by an agent and held against them
+    own = hits.filter(is_claimed)
+    hits = pl.concat([hits.filter(~is_claimed), own.filter(~_echoes(own))])
     hits = hits.select("rule_id", "leaf", "i", "start", "end", is_whole=pl.lit(False))
     parts = hits.partition_by("rule_id", "leaf", as_dict=True)
     return {(str(rule), str(leaf)): part.select(*PLACE) for (rule, leaf), part in parts.items()}

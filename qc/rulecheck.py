@@ -18,8 +18,8 @@ from qc.rule import Rule
 from qc.rulebook import Pack, rules_of
 from qc.rulefile import RulebookError
 
-# What an example says besides the talk: @下单 10:00:20 · @付款 10:03:00 · @退款 10:09:00 · @阶段 pre · @话题 · @顾客类型 · @负面 0.9.
-_FACT = re.compile(r"@(下单|付款|退款|阶段|话题|顾客类型|负面)\s+(\S+)")
+# What an example says besides the talk: @下单 10:00:20 · @付款 10:03:00 · @退款 10:09:00 · @阶段 pre · @话题 · @顾客类型 · @负面 0.9 · @渠道 jd.
+_FACT = re.compile(r"@(下单|付款|退款|阶段|话题|顾客类型|负面|渠道)\s+(\S+)")
 _ORDER_TIMES = {"下单": "created_at", "付款": "paid_at", "退款": "refund_applied_at"}
 _CASE = {"阶段": "phase", "话题": "topic", "顾客类型": "customer_type"}
 # 客: the customer · 服: a human agent · 助 assist · 机 bot · 自 auto-reply · 系 system. A name may follow: 服小李.
@@ -41,7 +41,11 @@ class Talk(NamedTuple):
 
 def talk(dialogues: Iterable[tuple[str, str]], pleasantries: Sequence[str] = ()) -> Talk:
     """(conversation_id, lines `10:00:05 客: 在吗`) … -> Talk; the time may be left out, raises ValueError otherwise."""
-    rows = [_message(name, seq, line) for name, text in dialogues for seq, line in enumerate(_lines(text), start=1)]
+    rows = [
+        _message(name, seq, line) | {"channel": dict(_FACT.findall(text)).get("渠道", "web")}
+        for name, text in dialogues
+        for seq, line in enumerate(_lines(text), start=1)
+    ]
     messages = frames.of(frames.Message, pl.DataFrame(rows, schema=frames.Message, orient="row"))
     return Talk(messages, turns(messages, _PROFILE, as_of=None, pleasantries=pleasantries))
 
@@ -138,7 +142,6 @@ def _message(name: str, seq: int, line: str) -> dict[str, object]:
         "seq": seq,
         "message_id": None,
         "shop": name,
-        "channel": "web",
         "sent_at": _at(clock) if clock else None,
         "sender_kind": kind,
         "agent": who or mark if kind in ("agent", "assist") else who or None,

@@ -157,7 +157,7 @@ def test_neither_the_order_of_rows_nor_of_packs_matters(random: Any) -> None:
 
 
 def test_a_rule_that_asks_for_what_is_not_there_says_so_and_finds_nothing() -> None:
-    said = heard("客: 在吗\n服: 请稍等,改价")
+    said = heard("客: 在吗\n服: 请稍等,改价,再见")
     assert unasked(rules_of(kinds()), said.messages, Beside()) == {
         "KIND_SLOW": "no_times", "KIND_MOOD": "no_sentiment", "KIND_AFTER_RULE": "no_sentiment", "KIND_BEFORE_RULE": "no_sentiment",
         "KIND_EVENT": "no_orders", "KIND_ORDER": "no_orders", "KIND_CASE": "no_cases", "KIND_CUSTOMER": "no_cases",
