@@ -14,7 +14,7 @@ app = typer.Typer(
     name="qc", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None,
     help="客服质检:每晚检查全部客服会话,算清每位客服的响应、用语、满意度与销售,每个数字都能追到原话。",
 )  # fmt: skip
-rules_app = typer.Typer(no_args_is_help=True, help="规则:检查、列出。")
+rules_app = typer.Typer(no_args_is_help=True, help="规则:检查、试用、比较、新写。")
 app.add_typer(rules_app, name="rules")
 attribution_app = typer.Typer(no_args_is_help=True, help="订单归属:换一种规则,各人的销售额会动多少。")
 app.add_typer(attribution_app, name="attribution")
@@ -184,12 +184,43 @@ def metrics(json: Json = False) -> None:
 
 
 @rules_app.command("check")
-def rules_check(home: Home = DEFAULT_HOME, json: Json = False) -> None:
+def rules_check(home: Home = DEFAULT_HOME, json: Json = False,
+                mutate: Annotated[bool, typer.Option("--mutate", help="再把每条规则逐处弄坏,看例句察觉不察觉")] = False) -> None:  # fmt: skip
     """把每条规则自带的例句全部跑一遍:该中的要中,不该中的不能中。"""
     from pipelines import terminal
 
-    if not _guarded(lambda: terminal.rules_check(home, as_json=json)):
+    if not _guarded(lambda: (terminal.rules_mutate if mutate else terminal.rules_check)(home, as_json=json)):
         raise typer.Exit(1)
+
+
+@rules_app.command("try")
+def rules_try(what: Annotated[str, typer.Argument(help="规则编号,或规则文件、文件夹", show_default=False)],
+              since: Annotated[Optional[str], typer.Option("--since", help="只看这一天起的会话,如 2026-09-01")] = None,  # noqa: UP045
+              quotes: Annotated[int, typer.Option("--quotes", help="每条规则随机看几句")] = 20,
+              home: Home = DEFAULT_HOME, json: Json = False) -> None:  # fmt: skip
+    """规则在自己店铺的会话里命中多少处、占多少会话(带区间),随机看二十句原话;不改任何结果。"""
+    from pipelines import rulebench, terminal
+
+    day = _instant(since)
+    terminal.trial(_guarded(lambda: rulebench.attempt(home, what, day.date() if day else None, quotes)), as_json=json)
+
+
+@rules_app.command("diff")
+def rules_diff(old: Annotated[Path, typer.Argument(help="旧的规则文件或文件夹", show_default=False)],
+               new: Annotated[Path, typer.Argument(help="新的规则文件或文件夹", show_default=False)],
+               home: Home = DEFAULT_HOME, json: Json = False) -> None:  # fmt: skip
+    """换成新规则,哪些会话、哪些客服的质检分会动,动多少,因为哪条规则;不改任何结果。"""
+    from pipelines import rulebench, terminal
+
+    terminal.moved(_guarded(lambda: rulebench.compare(home, old, new)), as_json=json)
+
+
+@rules_app.command("new")
+def rules_new(rule_id: Annotated[str, typer.Argument(metavar="ID", help="编号:大写英文、数字、下划线", show_default=False)]) -> None:
+    """打印一个规则文件的样板,例句留着要填;用 > 存成 .yaml。"""
+    from pipelines import rulebench
+
+    typer.echo(rulebench.template(rule_id))
 
 
 @app.command()

@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 import polars as pl
 from typer.main import get_command
 
-from pipelines import mart, settings, store
+from pipelines import mart, rule_manual, settings, store
 from pipelines.mapping import load
 from pipelines.resources import data_dir
 from pipelines.sources import READERS, vendor
@@ -213,13 +213,14 @@ MAPPING_KEYS = [
 
 
 def rule_schema() -> str:
-    """docs/rule.schema.json: the rule language for editors that know JSON Schema."""
+    """data/rule.schema.json: the rule language for editors that know JSON Schema."""
     schema = rulebook.PackFile.model_json_schema()
     head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "客服质检规则包"}
     return json.dumps(schema | head, ensure_ascii=False, indent=1) + "\n"
 
 
 PAGES = {
+    "rules-language.md": rule_manual.page,
     "rule.schema.json": rule_schema,
     "metrics.md": metrics,
     "rules.md": rules,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -13,14 +13,16 @@ from ruamel.yaml import YAML
 
 from pipelines import store
 from pipelines.store import MODELS
-from qc import attribution, damage, detectors, dialogue, frames, ledger, reminders, senders
+from qc import attribution, casemix, damage, detectors, dialogue, frames, ledger, reminders, senders
+from qc.casewords import Lexicon
 from qc.dialogue import Profile
 from qc.metrics import KPIS, REASONS
-from qc.rulebook import Pack, Scorecard
+from qc.places import Beside
+from qc.rulebook import Pack, Scorecard, rules_of
 
 # In the order they build on each other; each is models/<name>.sql.
 TABLES = (
-    "messages", "turns", "conversations", "findings", "moments", "entries", "scores", "orders", "agents",
+    "messages", "turns", "conversations", "case_reasons", "findings", "moments", "entries", "scores", "orders", "agents",
     "ratings", "receptions", "inquiries", "attributions", "attribution_shares", "inquiry_agents", "buyers", "reminders",
     "vendor_figures",
 )  # fmt: skip
@@ -53,6 +55,7 @@ class Book(NamedTuple):
     pleasantries: Sequence[str]
     attribution: Sequence[attribution.Rule] = (attribution.DEFAULT,)
     senders: Sequence[senders.Pattern] = ()
+    lexicons: Sequence[Lexicon] = ()
 
 
 Score = Callable[[pl.Series], pl.DataFrame]
@@ -71,16 +74,19 @@ def build(con: duckdb.DuckDBPyConnection, book: Book, as_of: datetime | None, sc
         on=["source_id", "source_row"], how="left", maintain_order="left",
     )  # fmt: skip
     turns = dialogue.turns(messages, book.profile, as_of=as_of, pleasantries=book.pleasantries)
-    step("检查用语")
-    found = damage.without_unread(detectors.inspect(messages, turns, book.packs), messages)
-    scored = ledger.score(found.findings, found.moments, messages, book.packs, book.scorecard)
     step("客户情绪")
     said = messages.filter((pl.col("sender_kind") == "customer") & (pl.col("content_kind") == "text") & ~pl.col("is_damaged"))
     sentiment = score(said["text"].unique())
-    step("订单归属")
     orders = frames.of(frames.Order, _model(con, "current_orders"))
+    step("话题与阶段")
+    mix = casemix.classify(messages, book.lexicons, orders)
+    step("检查用语")
+    beside = Beside(orders if orders.height else None, mix.cases, sentiment)
+    found = damage.without_unread(detectors.inspect(messages, turns, book.packs, beside), messages)
+    scored = ledger.score(found.findings, found.moments, messages, book.packs, book.scorecard, _verdicts(con))
+    step("订单归属")
     given = {
-        "arranged": messages, "sentiment": sentiment, "turns_": turns, "findings_": found.findings,
+        "arranged": messages, "sentiment": sentiment, "turns_": turns, "cases_": mix.cases, "case_reasons_": mix.reasons, "findings_": found.findings,
         "moments_": found.moments, "entries_": scored.entries, "scores_": scored.scores, "orders_": orders,
         "paid_": attribution.parents(orders), "attributions_": attribution.attribute(orders, messages, rule=book.attribution[0]),
         "shares_": attribution.shares(orders, messages, book.attribution),
@@ -93,7 +99,7 @@ def build(con: duckdb.DuckDBPyConnection, book: Book, as_of: datetime | None, sc
     step("汇总")
     for name in TABLES:
         con.execute(f"CREATE TABLE mart.{name} AS {_sql(MODELS / f'{name}.sql')}")
-    _reference(con, book)
+    _reference(con, book, detectors.unasked(rules_of(book.packs), messages, beside))
     for name in COPIED:
         con.execute(f"CREATE TABLE mart.{name} AS SELECT * FROM warehouse.{name} ORDER BY ALL")
     con.execute("DELETE FROM mart.runs")  # written last, when this run's own row is complete
@@ -135,10 +141,18 @@ def _sql(path: Path) -> str:
     return path.read_text(encoding="utf-8")
 
 
-def _reference(con: duckdb.DuckDBPyConnection, book: Book) -> None:
+def _verdicts(con: duckdb.DuckDBPyConnection) -> pl.DataFrame:
+    """What the last reviewer of each finding said: (finding_id, is_confirmed)."""
+    return store.frame(
+        con, "SELECT finding_id, arg_max(verdict, (reviewed_at, review_id)) = 'confirmed' AS is_confirmed FROM warehouse.reviews "
+        "WHERE finding_id IS NOT NULL GROUP BY finding_id ORDER BY finding_id",
+    )  # fmt: skip
+
+
+def _reference(con: duckdb.DuckDBPyConnection, book: Book, unasked: Mapping[str, str]) -> None:
     """Rules, scorecard, KPI registry and reason codes, so that a page needs nothing but the mart."""
     rules = [
-        (r.id, p.pack, r.title, r.title_en, r.by, r.who, r.category, r.severity, r.deduction, r.why, r.rewrite, r.source)
+        (r.id, p.pack, r.title, r.title_en, r.by, r.who, r.category, r.severity, r.deduction, r.why, r.rewrite, r.source, unasked.get(r.id))
         for p in book.packs for r in p.rules
     ]  # fmt: skip
     rule_columns = [
@@ -154,6 +168,7 @@ def _reference(con: duckdb.DuckDBPyConnection, book: Book) -> None:
         "why",
         "rewrite",
         "source",
+        "unasked",
     ]
     items = [
         (book.scorecard.scorecard, s.id, s.title, s.title_en, s.weight, i.id, i.title, i.title_en, i.weight, rule)
@@ -173,7 +188,8 @@ def _reference(con: duckdb.DuckDBPyConnection, book: Book) -> None:
         ("rules", rules, rule_columns), ("scorecard_items", items, item_columns),
         ("attribution_rules", shared, share_columns), ("kpis", kpis, kpi_columns), ("reasons", reasons, ["code", "zh", "en"]),
     ):  # fmt: skip
-        con.register("rows_", pl.DataFrame(rows, schema=columns, orient="row", infer_schema_length=None))
+        frame = pl.DataFrame(rows, schema=columns, orient="row", infer_schema_length=None)
+        con.register("rows_", frame.cast({pl.Null: pl.String}))  # what is NULL in every row is text all the same
         con.execute(f"CREATE TABLE mart.{name} AS SELECT * FROM rows_")
         con.unregister("rows_")
 

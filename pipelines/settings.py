@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -16,7 +17,9 @@ from pipelines import rules
 from pipelines.mart import Book
 from pipelines.resources import data_dir
 from qc.attribution import Rule
+from qc.casewords import Lexicon
 from qc.dialogue import Profile
+from qc.rulebook import Pack, Scorecard
 from qc.senders import Pattern
 
 KEY_FILE = "customer.key"
@@ -58,10 +61,9 @@ def load(home: Path) -> Settings:
 def book(home: Path, settings: Settings) -> Book:
     """Rule packs, scorecard, profile and word lists that this workspace judges by."""
     packs = rules.load(data_dir() / "rules", *(_folder(home, f) for f in settings.rules))
-    card = rules.load_scorecard(_named(home, "scorecards", settings.scorecard), packs)
     return Book(
-        packs, card, profile(home, settings.profile), rules.load_words(data_dir() / "lexicons" / "pleasantries.yaml"),
-        attribution_rules(home), sender_patterns(home),
+        packs, scorecard(home, settings, packs), profile(home, settings.profile), rules.load_words(data_dir() / "lexicons" / "pleasantries.yaml"),
+        attribution_rules(home), sender_patterns(home), case_lexicons(home),
     )  # fmt: skip
 
 
@@ -80,6 +82,11 @@ def attribution_rules(home: Path) -> tuple[Rule, ...]:
     return tuple(listed)
 
 
+def scorecard(home: Path, settings: Settings, packs: Sequence[Pack]) -> Scorecard:
+    """The workspace's scorecard, checked against these packs."""
+    return rules.load_scorecard(_named(home, "scorecards", settings.scorecard), packs)
+
+
 def sender_patterns(home: Path) -> tuple[Pattern, ...]:
     """How bots, automatic replies and notices are told from people: the workspace's own `lexicons/`, else the product's."""
     path = _named(home, "lexicons", "sender_patterns")
@@ -88,6 +95,19 @@ def sender_patterns(home: Path) -> tuple[Pattern, ...]:
         return tuple(Pattern.model_validate(p) for p in listed)
     except (ValidationError, KeyError, TypeError) as e:
         raise SettingsError(f"{path}: {e}") from e
+
+
+def case_lexicons(home: Path) -> tuple[Lexicon, ...]:
+    """The words by which topic, phase and customer type are told: the workspace's own `lexicons/`, else the product's."""
+    return tuple(_lexicon(_named(home, "lexicons", name)) for name in ("topics", "phases", "customer_types"))
+
+
+def _lexicon(path: Path) -> Lexicon:
+    try:
+        return Lexicon.model_validate(YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8")))
+    except ValidationError as e:
+        wrong = ";".join(f"「{'.'.join(map(str, x['loc']))}」{x['msg']}" for x in e.errors())
+        raise SettingsError(f"{path}: {wrong}") from e
 
 
 def profile(home: Path, name: str) -> Profile:

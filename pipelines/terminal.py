@@ -19,6 +19,8 @@ from rich.table import Table
 from pipelines import store
 from pipelines.ingest import Outcome
 from pipelines.nightly import Night
+from pipelines.rulebench import Moved, Trial
+from qc.metrics import REASONS
 from reports.views import SUMMARY, shown
 
 WORDS = {
@@ -150,3 +152,49 @@ def rules_check(home: Path, *, as_json: bool) -> bool:
         file=sys.stderr,
     )
     return not failures
+
+
+def rules_mutate(home: Path, *, as_json: bool) -> bool:
+    """Break every rule in every way; True when some example notices each."""
+    from pipelines import settings
+    from qc import mutation
+    from qc.rulebook import rules_of
+
+    book = settings.book(home, settings.load(home))
+    n = sum(1 for rule in rules_of(book.packs).values() for _ in mutation.mutants(rule))
+    survived = mutation.survivors(book.packs, book.pleasantries)
+    table(["规则", "弄坏了什么,例句却都照旧"], survived.rows(), as_json=as_json)
+    print(f"弄坏 {n} 处,例句察觉 {n - survived.height} 处;没有察觉的,请补例句", file=sys.stderr)
+    return survived.is_empty()
+
+
+def trial(found: Trial, *, as_json: bool) -> None:
+    """Counts of each rule, then quotes with what was said around them."""
+    if as_json:
+        print(json.dumps(found._asdict() | {"counts": found.counts.to_dicts(), "quotes": found.quotes.to_dicts()}, ensure_ascii=False))
+        return
+    rows = [
+        [r["rule_id"], r["title"], r["n"], r["n_conversations"], r["of"], shown(r["share"], "%"),
+         f"{shown(r['low'], '%')}–{shown(r['high'], '%')}", f"没有用上:{REASONS[r['unasked']][0]}" if r["unasked"] else ""]
+        for r in found.counts.iter_rows(named=True)
+    ]  # fmt: skip
+    table(["规则", "名称", "处", "命中会话", "会话", "占", "95% 区间", "备注"], rows, right=(2, 3, 4, 5))
+    for q in found.quotes.iter_rows(named=True):
+        place = f"{q['rule_id']}  {q['conversation_id']} #{q['seq']}" if q["seq"] else f"{q['rule_id']}  {q['conversation_id']}"
+        print(f"\n{place}  {q['agent'] or ''}")
+        if q["seq"]:
+            print(f"  前 {q['before'] or ''}\n  ▶ {q['text']}  ←「{q['quote']}」\n  后 {q['after'] or ''}")
+        else:
+            print("  整个会话里没有说到")
+    print(f"规则包 {found.pack_hash[:12]}", file=sys.stderr)
+
+
+def moved(found: Moved, *, as_json: bool) -> None:
+    """Whose scores move: people, then the talks that move most."""
+    if as_json:
+        print(json.dumps(found._asdict() | {"conversations": found.conversations.to_dicts(), "agents": found.agents.to_dicts()}, ensure_ascii=False))
+        return
+    table(["店铺", "客服", "会话", "变动", "旧均分", "新均分", "差"], found.agents.rows(), right=(2, 3, 4, 5, 6))
+    table(["会话", "客服", "旧分", "新分", "差", "因为"], found.conversations.head(20).rows(), right=(2, 3, 4))
+    n = found.conversations.height
+    print(f"规则包 {found.old_hash[:12]} → {found.new_hash[:12]}:{n} 个分数变动{',上面是变动最大的 20 个' if n > 20 else ''}", file=sys.stderr)

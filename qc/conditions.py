@@ -7,7 +7,7 @@ bubble as a whole (`length`, `slow`, `not` …) has the whole bubble. Several ke
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 import polars as pl
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, field_validator, model_validator
@@ -128,7 +128,17 @@ class Part(Condition):
         return self
 
 
-for _model in (Some, Near, Count, Condition):  # they contain each other
+class Sought(Condition):
+    """A condition by a name, and how its words are looked for: what a rule of a pack and a cue of a lexicon share."""
+
+    id: str
+    by: Literal["phrase", "absent"] = Field(default="phrase", description="phrase 说了就命中(默认);absent 该说而没说")
+    unless: list[str] = Field(default=[], description="与这些词重叠的命中不算")
+    exact: bool = Field(default=False, description="整条消息就是这个词(标点不论,带表情的不算)")
+    disguise: bool = Field(default=False, description="先还原变体再找:插进去的空格、标点、表情,谐音,各种数字")
+
+
+for _model in (Some, Near, Count, Condition, Sought):  # they contain each other
     _model.model_rebuild()
 
 

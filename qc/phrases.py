@@ -8,9 +8,8 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from qc import disguise, frames
-from qc.conditions import leaves
+from qc.conditions import Sought, leaves
 from qc.patterns import as_folded
-from qc.rule import Rule
 from qc.text import SMILEY, bare, fold
 
 _BREAK = r",。!?;…~\s、"  # ends a clause, in folded text
@@ -23,11 +22,11 @@ _APART = "\U0010ffff"  # no character, so that no text has it
 
 
 class _Leaf(NamedTuple):
-    """Words or a pattern of a rule; rules and leaves go by numbers, since a million hits are joined by them."""
+    """Words or a pattern of a rule or a cue; rules and leaves go by numbers, since a million hits are joined by them."""
 
     leaf: int
     rule_no: int
-    rule: Rule
+    rule: Sought
     path: str
     kind: str
     value: Any
@@ -44,7 +43,7 @@ _SPAN: frames.Noun = {
 
 
 def occurrences(
-    texts: pl.Series, rules: Sequence[Rule], disguises: Mapping[str, Sequence[str]] | None = None
+    texts: pl.Series, rules: Sequence[Sought], disguises: Mapping[str, Sequence[str]] | None = None
 ) -> pl.DataFrame:
     """Distinct texts -> (text_id, rule_id, leaf, start, end, clause, is_quoted); start and end in characters of the text.
 
@@ -63,7 +62,7 @@ def occurrences(
     return spans.select("text_id", "rule_id", pl.col("path").alias("leaf"), "start", "end", "clause", "is_quoted")
 
 
-def _sought(rules: Sequence[Rule]) -> list[_Leaf]:
+def _sought(rules: Sequence[Sought]) -> list[_Leaf]:
     found = [(n, r, *leaf) for n, r in enumerate(rules) for leaf in leaves(r, "") if leaf[1] in ("words", "regex")]
     return [_Leaf(number, *leaf) for number, leaf in enumerate(found)]
 
@@ -82,7 +81,7 @@ def _spans(folded: pl.Series, sought: Sequence[_Leaf], key: disguise.Key | None)
     return pl.concat([frames.of(_SPAN, rest), frames.of(_SPAN, first)])
 
 
-def _is_once(rule: Rule) -> bool:
+def _is_once(rule: Sought) -> bool:
     return rule.by == "absent" and all(path == ".any" for path, _, _ in leaves(rule, ""))
 
 

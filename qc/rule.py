@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from qc.conditions import Condition, Strict, asked, distinct, leaves
+from qc.casewords import ASPECTS
+from qc.conditions import Sought, Strict, asked, distinct, leaves
+from qc.rulefile import closest
 from qc.rulelimits import limit_problem
 
 OrderState = Literal["none", "unpaid", "paid", "refunding"]  # of the customer's last order, as things stood then
@@ -28,9 +30,11 @@ class Where(Strict):
     before: str | None = Field(default=None, description="另一条规则(或事件)第一次命中之前,几轮之内;和 turns 一起写")
     around: str | None = Field(default=None, description="另一条规则(或事件)第一次命中前后,几轮之内;和 turns 一起写")
     turns: int | None = Field(default=None, ge=1, description="几轮:1 就是同一轮")
-    phase: list[str] | None = Field(default=None, min_length=1, description="会话的阶段,如 presale;要有会话分析")
-    topic: list[str] | None = Field(default=None, min_length=1, description="会话的话题;要有会话分析")
-    customer: list[str] | None = Field(default=None, min_length=1, description="顾客的类型;要有会话分析")
+    phase: list[str] | None = Field(default=None, min_length=1, description="会话的阶段:pre 售前、mid 售中、after 售后")
+    topic: list[str] | None = Field(default=None, min_length=1, description="会话的话题,如 价格、物流")
+    customer: list[str] | None = Field(
+        default=None, min_length=1, description="顾客的样子:agitated 激动、demanding 挑剔、confused 迷惑、plain 平常"
+    )
     order: list[OrderState] | None = Field(
         default=None, min_length=1, description="说这句话时顾客最近一单的状态;要有订单"
     )
@@ -49,6 +53,17 @@ class Where(Strict):
                 "「after」和「turns」要一起写,例如 {after: CUSTOMER_COMPLAINS, turns: 2}(before、around 也一样)"
             )
         return self
+
+    @field_validator("phase", "topic", "customer")
+    @classmethod
+    def _known(cls, values: list[str] | None, info: ValidationInfo) -> list[str] | None:
+        known = ASPECTS["customer_type" if info.field_name == "customer" else str(info.field_name)]
+        for value in values or []:
+            if value not in known:
+                raise ValueError(
+                    f"「{info.field_name}」没有「{value}」{closest(value, known)}(可用的有 {'、'.join(known)})"
+                )
+        return values
 
     @property
     def anchor(self) -> str | None:
@@ -87,17 +102,13 @@ class Tests(Strict):
     miss: list[str] = Field(min_length=LEAST_EXAMPLES)
 
 
-class Rule(Condition):
+class Rule(Sought):
     """One rule of a pack; its fields are the keys of the YAML file."""
 
     id: str = Field(pattern=r"^[A-Z][A-Z0-9_]*$", description="编号:大写英文、数字、下划线;成绩单、申诉都用它")
     title: str = Field(min_length=1, description="名称")
     title_en: str = Field(min_length=1, description="英文名称")
-    by: Literal["phrase", "absent"] = Field(default="phrase", description="phrase 说了就命中(默认);absent 该说而没说")
     who: Literal["agent", "customer"] = Field(default="agent", description="谁说的:agent 客服(默认)、customer 顾客")
-    unless: list[str] = Field(default=[], description="与这些词重叠的命中不算")
-    exact: bool = Field(default=False, description="整条消息就是这个词(标点不论,带表情的不算)")
-    disguise: bool = Field(default=False, description="先还原变体再找:插进去的空格、标点、表情,谐音,各种数字")
     where: Where | None = Field(default=None, description="在会话的哪里找;不写就是哪里都找")
     applies: Applies = Field(default=Applies(), description="absent 规则在什么时候才要求")
     category: str = Field(min_length=1, description="类别:同一处文字在一个类别里只记最重的一条")

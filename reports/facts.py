@@ -21,6 +21,7 @@ class Facts(NamedTuple):
     """The mart as the pages see it; what belongs to a person or a shop is under (shop, agent)."""
 
     run: Row
+    other_rules: Row | None  # of the publication before, when it scored with others
     kpis: dict[str, Row]
     reasons: dict[str, Row]
     rules: dict[str, Row]
@@ -36,6 +37,7 @@ class Facts(NamedTuple):
     waits: Groups  # (shop, agent)
     classes: Groups  # (shop,)
     moments: Groups  # (shop, agent)
+    mix: Groups  # (shop, agent); the shop's own under (shop, None)
     rule_counts: Groups  # (shop, agent)
     given_back: Groups  # (shop, agent)
     worst: Groups  # (shop, agent); the shop's own under (shop, None)
@@ -72,7 +74,7 @@ def gather(con: duckdb.DuckDBPyConnection) -> Facts:
     gaps = queries.gaps(con)
     target = kpis["first_response"]["target"] or 30
     return Facts(
-        run=queries.run(con), kpis=kpis, reasons=queries.reasons(con), rules=queries.rules(con), scorecard=queries.scorecard(con),
+        run=queries.run(con), other_rules=queries.other_rules(con), kpis=kpis, reasons=queries.reasons(con), rules=queries.rules(con), scorecard=queries.scorecard(con),
         shops=queries.shops(con), agents=queries.agents(con), sources=queries.sources(con),
         quarantine=queries.quarantine(con, MOST_QUARANTINED),
         gaps=grouped(gaps, "shop"), missing={(m, g["shop"]): g["reason"] for g in gaps for m in g["metrics"]},
@@ -80,6 +82,7 @@ def gather(con: duckdb.DuckDBPyConnection) -> Facts:
         daily=grouped(queries.daily(con, TRENDS, DAYS), "metric", "shop", "agent"),
         waits=grouped(queries.waits(con, target, WAIT_STEPS), "shop", "agent"),
         classes=grouped(queries.classes(con), "shop"), moments=grouped(queries.moments(con), "shop", "agent"),
+        mix=grouped(queries.case_mix(con), "shop", "agent"),
         rule_counts=grouped(queries.rule_counts(con), "shop", "agent"),
         given_back=grouped(queries.given_back(con), "shop", "agent"),
         worst=grouped(evidence.worst(con), "shop", "agent") | grouped(evidence.worst_of_shop(con), "shop", "agent"),

@@ -49,8 +49,20 @@ def grouped(found: Sequence[Row], *keys: str) -> dict[tuple[Any, ...], list[Row]
 
 def run(con: duckdb.DuckDBPyConnection) -> Row:
     """The run that published this mart; empty when there is none."""
-    found = rows(con, "SELECT as_of, profile, scorecard, rules, model, version FROM runs ORDER BY run_id DESC LIMIT 1")
-    return found[0] if found else dict.fromkeys(("as_of", "profile", "scorecard", "rules", "model", "version"))
+    columns = ("as_of", "profile", "scorecard", "rules", "model", "version")
+    found = rows(con, f"SELECT {', '.join(columns)} FROM runs ORDER BY run_id DESC LIMIT 1")
+    return found[0] if found else dict.fromkeys(columns)
+
+
+def other_rules(con: duckdb.DuckDBPyConnection) -> Row | None:
+    """The publication before this one when it scored with other rules: its as_of and rules, and the rules of today."""
+    found = rows(con, """
+        SELECT before.as_of, before.rules[:12] AS rules, today.rules[:12] AS rules_now
+        FROM (SELECT * FROM runs ORDER BY run_id DESC LIMIT 1) today
+        JOIN runs before ON before.outcome = 'published' AND before.run_id < today.run_id
+        WHERE before.rules <> today.rules AND before.run_id = (
+            SELECT max(run_id) FROM runs WHERE outcome = 'published' AND run_id < today.run_id)""")  # fmt: skip
+    return found[0] if found else None
 
 
 def kpis(con: duckdb.DuckDBPyConnection) -> dict[str, Row]:
@@ -148,6 +160,20 @@ def waits(con: duckdb.DuckDBPyConnection, target: float, steps: int) -> list[Row
         SELECT shop, responsible AS agent, ceil(log10(greatest(wait_s, 1) / ?) * ?)::INT - 1 AS bin, count(*) AS n
         FROM turns WHERE is_counted AND is_answered AND wait_s IS NOT NULL
         GROUP BY ALL ORDER BY ALL""", [target, steps])  # fmt: skip
+
+
+def case_mix(con: duckdb.DuckDBPyConnection) -> list[Row]:
+    """Conversations by phase, topic and customer type: shop, agent (NULL: the shop), aspect, value (NULL: not known), n."""
+    return rows(con, """
+        WITH had AS (
+            SELECT shop, NULL AS agent, conversation_id FROM conversations
+            UNION SELECT shop, agent, conversation_id FROM scores WHERE agent IS NOT NULL
+        ), told AS (
+            SELECT h.shop, h.agent, unnest(['phase', 'topic', 'customer_type']) AS aspect,
+                   unnest([c.phase, c.topic, c.customer_type]) AS value
+            FROM had h JOIN conversations c USING (conversation_id)
+        )
+        SELECT shop, agent, aspect, value, count(*) AS n FROM told GROUP BY ALL ORDER BY ALL""")  # fmt: skip
 
 
 def rule_counts(con: duckdb.DuckDBPyConnection) -> list[Row]:

@@ -63,6 +63,8 @@ UNION ALL SELECT 'mood_shift', grain, shop, agent, day, unit, mood_shift, 1, tru
 UNION ALL SELECT 'politeness', grain, c.shop, CASE grain WHEN 'agent' THEN m.agent END, c.day, m.conversation_id || ':' || m.rule_id || '@' || coalesce(m.agent, ''), m.is_met::INT, 1, true
 FROM moments m JOIN rules r ON r.rule_id = m.rule_id AND r.severity <> 'info' JOIN conversations c USING (conversation_id), either
 WHERE grain = 'shop' OR m.agent IS NOT NULL
+UNION ALL SELECT 'recontact_72h', a.grain, a.shop, a.agent, a.day, a.unit, c.is_recontacted::INT, 1, c.is_mature_recontact
+FROM all_conversations a JOIN conversations c ON c.conversation_id = a.unit WHERE c.is_recontacted IS NOT NULL
 UNION ALL SELECT 'csat', grain, shop, agent, day, conversation_id, (stars >= 4)::INT, 1, true FROM all_ratings WHERE stars IS NOT NULL
 UNION ALL SELECT 'dsat', grain, shop, agent, day, conversation_id, (stars <= 2)::INT, 1, true FROM all_ratings WHERE stars IS NOT NULL
 UNION ALL SELECT 'rated_rate', grain, shop, agent, day, conversation_id, (stars IS NOT NULL)::INT, 1, true FROM all_ratings WHERE invited_at IS NOT NULL
