@@ -40,7 +40,11 @@ class Talk(NamedTuple):
 
 def talk(dialogues: Iterable[tuple[str, str]], pleasantries: Sequence[str] = ()) -> Talk:
     """(conversation_id, lines `10:00:05 客: 在吗`) … -> Talk; the time may be left out, raises ValueError otherwise."""
-    rows = [_message(name, seq, line) for name, text in dialogues for seq, line in enumerate(_lines(text), start=1)]
+    rows = [
+        _message(name, seq, line) | {"channel": dict(_FACT.findall(text)).get("渠道", "web")}
+        for name, text in dialogues
+        for seq, line in enumerate(_lines(text), start=1)
+    ]
     messages = frames.of(frames.Message, pl.DataFrame(rows, schema=frames.Message, orient="row"))
     return Talk(messages, turns(messages, _PROFILE, as_of=None, pleasantries=pleasantries))
 
