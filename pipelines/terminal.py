@@ -90,7 +90,10 @@ def files(outcomes: Sequence[Outcome], passed_over: Sequence[Path], *, as_json: 
         if o.problem:
             print(f"{o.file}: {o.problem}", file=sys.stderr)
         if o.n_damaged * 5 > o.n_stored:
-            print(f"{o.file}: {o.n_stored} 条里有 {o.n_damaged} 条是乱码,文件多半在导出或转存时转错了编码;请重新导出,或用 --encoding 指明", file=sys.stderr)
+            print(
+                f"{o.file}: {o.n_stored} 条里有 {o.n_damaged} 条是乱码,文件多半在导出或转存时转错了编码;请重新导出,或用 --encoding 指明",
+                file=sys.stderr,
+            )
     if passed_over:
         print(f"未读(不是认得的结尾):{'、'.join(p.name for p in passed_over)}", file=sys.stderr)
     if any(o.n_quarantined for o in outcomes):

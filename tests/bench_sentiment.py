@@ -1,19 +1,15 @@
-"""How fast are the sentiment models, against what? `python tests/bench_sentiment.py` prints ratios; nothing is asserted.
+"""How fast are the sentiment models, against what? `POLARS_MAX_THREADS=1 python -m tests.bench_sentiment` prints ratios; nothing is asserted.
 
-Texts: the sample shop's customers as they repeat themselves, and every text once. Per core: threads are held to one.
+Texts: the sample shop's customers as they repeat themselves, and every text once.
 The other side is `SnowNLP(text).sentiments` and `jieba.lcut(text)` in a loop, timed in the same run on a sample. Processor time, so that a busy machine does not blur it.
 """
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from pathlib import Path
 from tempfile import mkdtemp
-
-for name in ("POLARS_MAX_THREADS", "OMP_NUM_THREADS"):
-    os.environ[name] = "1"
 
 import polars as pl
 
@@ -37,7 +33,13 @@ def rate(work: object, n: int) -> float:
 def texts(folder: Path, messages: int) -> pl.Series:
     """What customers of a sample shop of that size said."""
     rows = pl.read_csv(generate(folder, messages) / "messages.csv", infer_schema=False)
-    return rows.filter(pl.col("sender_kind") == "customer")["text"].drop_nulls().str.strip_chars().replace("", None).drop_nulls()
+    return (
+        rows.filter(pl.col("sender_kind") == "customer")["text"]
+        .drop_nulls()
+        .str.strip_chars()
+        .replace("", None)
+        .drop_nulls()
+    )
 
 
 def main() -> None:
@@ -59,7 +61,9 @@ def main() -> None:
         model = scoring.model(folder / "home", name)
         for what, some in (("as said", said), ("once each", once)):
             speed = rate(lambda some=some, model=model: sentiment.score(some, model=model), len(some))
-            print(f"{name:8} {what:9} {speed:>12,.0f} a second = {speed / loop:,.0f} × SnowNLP's loop = {speed / cut:,.1f} × jieba alone")
+            print(
+                f"{name:8} {what:9} {speed:>12,.0f} a second = {speed / loop:,.0f} × SnowNLP's loop = {speed / cut:,.1f} × jieba alone"
+            )
 
 
 if __name__ == "__main__":
