@@ -16,6 +16,7 @@ from pipelines import rules
 from pipelines.mart import Book
 from pipelines.resources import data_dir
 from qc.attribution import Rule
+from qc.casewords import Lexicon
 from qc.dialogue import Profile
 from qc.senders import Pattern
 
@@ -61,7 +62,7 @@ def book(home: Path, settings: Settings) -> Book:
     card = rules.load_scorecard(_named(home, "scorecards", settings.scorecard), packs)
     return Book(
         packs, card, profile(home, settings.profile), rules.load_words(data_dir() / "lexicons" / "pleasantries.yaml"),
-        attribution_rules(home), sender_patterns(home),
+        attribution_rules(home), sender_patterns(home), case_lexicons(home),
     )  # fmt: skip
 
 
@@ -88,6 +89,19 @@ def sender_patterns(home: Path) -> tuple[Pattern, ...]:
         return tuple(Pattern.model_validate(p) for p in listed)
     except (ValidationError, KeyError, TypeError) as e:
         raise SettingsError(f"{path}: {e}") from e
+
+
+def case_lexicons(home: Path) -> tuple[Lexicon, ...]:
+    """The words by which topic, phase and customer type are told: the workspace's own `lexicons/`, else the product's."""
+    return tuple(_lexicon(_named(home, "lexicons", name)) for name in ("topics", "phases", "customer_types"))
+
+
+def _lexicon(path: Path) -> Lexicon:
+    try:
+        return Lexicon.model_validate(YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8")))
+    except ValidationError as e:
+        wrong = ";".join(f"「{'.'.join(map(str, x['loc']))}」{x['msg']}" for x in e.errors())
+        raise SettingsError(f"{path}: {wrong}") from e
 
 
 def profile(home: Path, name: str) -> Profile:

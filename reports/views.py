@@ -34,7 +34,7 @@ BLOCKS: dict[str, tuple[str, tuple[str, ...]]] = {
     "response": ("average_response", (
         "conversations", "receptions", "first_response", "first_response_p90", "first_response_30s", "average_response",
         "response_p50", "response_p90", "response_3min", "slow_response", "unanswered", "handling_time")),
-    "quality": ("qa_score", ("qa_score", "final_score", "negative_language", "politeness")),
+    "quality": ("qa_score", ("qa_score", "final_score", "negative_language", "politeness", "recontact_72h")),
     "satisfaction": ("csat", ("csat", "dsat", "rated_rate", "invited_rate", "mood_shift", "mood_end")),
     "sales": ("conversion_d3", (
         "inquiries", "conversion_d1", "conversion_d3", "sales", "sales_net", "paid_orders", "sales_per_buyer",

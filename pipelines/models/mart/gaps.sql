@@ -20,7 +20,7 @@ SELECT k.metric, h.shop, CASE
     WHEN k.metric IN ('invited_rate', 'rated_rate') AND NOT h.invitations THEN 'no_invitations'
     WHEN k."group" = 'satisfaction' THEN 'no_observation'
     WHEN NOT h.chats THEN 'no_chats'
-    WHEN k."group" IN ('response', 'sales') AND NOT h.times THEN 'no_times'
+    WHEN (k."group" IN ('response', 'sales') OR k.metric = 'recontact_72h') AND NOT h.times THEN 'no_times'
     ELSE 'no_observation' END AS reason
 FROM kpis k, has h
 ANTI JOIN (SELECT DISTINCT metric, shop FROM metrics WHERE grain = 'shop') m ON m.metric = k.observed AND m.shop = h.shop

@@ -62,6 +62,8 @@ UNION ALL SELECT 'mood_end', grain, shop, agent, day, unit, mood_end, 1, true FR
 UNION ALL SELECT 'mood_shift', grain, shop, agent, day, unit, mood_shift, 1, true FROM all_conversations WHERE mood_shift IS NOT NULL
 UNION ALL SELECT 'politeness', grain, c.shop, CASE grain WHEN 'agent' THEN m.agent END, c.day, m.conversation_id || ':' || m.rule_id || '@' || coalesce(m.agent, ''), m.is_met::INT, 1, true
 FROM moments m JOIN conversations c USING (conversation_id), either WHERE grain = 'shop' OR m.agent IS NOT NULL
+UNION ALL SELECT 'recontact_72h', a.grain, a.shop, a.agent, a.day, a.unit, c.is_recontacted::INT, 1, c.is_mature_recontact
+FROM all_conversations a JOIN conversations c ON c.conversation_id = a.unit WHERE c.is_recontacted IS NOT NULL
 UNION ALL SELECT 'csat', grain, shop, agent, day, conversation_id, (stars >= 4)::INT, 1, true FROM all_ratings WHERE stars IS NOT NULL
 UNION ALL SELECT 'dsat', grain, shop, agent, day, conversation_id, (stars <= 2)::INT, 1, true FROM all_ratings WHERE stars IS NOT NULL
 UNION ALL SELECT 'rated_rate', grain, shop, agent, day, conversation_id, (stars IS NOT NULL)::INT, 1, true FROM all_ratings WHERE invited_at IS NOT NULL
@@ -95,3 +97,11 @@ UNION ALL SELECT 'refund_time', grain, shop, agent, day, order_id, refund_s, 1, 
 UNION ALL SELECT 'repeat_90d', 'shop', shop, NULL, first_day, customer, is_repeat_90d::INT, 1, is_mature_90d FROM buyers
 UNION ALL SELECT 'reminder_success', grain, shop, CASE grain WHEN 'agent' THEN agent END, day, order_id, is_paid_24h::INT, 1, is_mature FROM reminders, either
 UNION ALL SELECT 'reminder_expected', grain, shop, CASE grain WHEN 'agent' THEN agent END, day, order_id, expected, 1, is_mature FROM reminders, either WHERE expected IS NOT NULL
+UNION ALL SELECT 'consultations', 'shop', shop, NULL, day, customer, 1, NULL, true FROM consultations
+UNION ALL SELECT 'received_rate', 'shop', shop, NULL, day, customer, is_received::INT, 1, true FROM consultations
+UNION ALL SELECT 'ordering_rate', 'shop', shop, NULL, day, customer, is_ordered_d3::INT, 1, is_mature_d3 FROM inquiries
+UNION ALL SELECT 'ordering_rate', 'agent', shop, agent, day, customer, is_ordered_d3::INT, 1, is_mature_d3 FROM inquiry_agents
+UNION ALL SELECT 'payment_rate', 'shop', shop, NULL, day, customer, is_paid_d3::INT, 1, is_mature_d3 FROM inquiries WHERE is_ordered_d3
+UNION ALL SELECT 'payment_rate', 'agent', shop, agent, day, customer, is_credited_d3::INT, 1, is_mature_d3 FROM inquiry_agents WHERE is_ordered_d3
+UNION ALL SELECT 'kept_rate', 'shop', shop, NULL, day, customer, is_kept::INT, 1, is_mature_d3 FROM inquiries WHERE is_paid_d3
+UNION ALL SELECT 'kept_rate', 'agent', shop, agent, day, customer, is_kept::INT, 1, is_mature_d3 FROM inquiry_agents WHERE is_credited_d3
