@@ -45,6 +45,11 @@ def read(path: Path) -> Weights:
         ) from e
 
 
+def is_own(version: str) -> bool:
+    """Whether a model of this version was trained on a shop's own labels."""
+    return version.startswith(f"{SHIPPED}+")
+
+
 def learnt(models: Path) -> npt.NDArray[np.int64]:
     """What the workspace's own weights were learnt from, as `pipelines.train` marks it; empty for the shipped ones."""
     if not (models / OWN).exists():

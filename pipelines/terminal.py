@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from pipelines import store
+from pipelines import shop_weights, store
 from pipelines.ingest import Outcome
 from pipelines.nightly import Night
 from pipelines.rulebench import Moved, Trial
@@ -24,9 +24,11 @@ from qc.metrics import REASONS
 from reports.views import SUMMARY, shown
 
 WORDS = {
-    "zh": ("文件", "种类", "行", "入库", "重复", "隔离", "店铺", "客服", "成绩单:", "没有新内容,规则也没有变:沿用上次发布的结果。"),
+    "zh": ("文件", "种类", "行", "入库", "重复", "隔离", "店铺", "客服", "成绩单:", "没有新内容,规则也没有变:沿用上次发布的结果。",
+           "情绪模型:", "(本店训练的;撤销:qc train --undo)"),
     "en": ("File", "Kind", "Rows", "Stored", "Duplicate", "Quarantined", "Shop", "Agent", "Scorecards: ",
-           "Nothing new, and the same rules: the last published result stands."),
+           "Nothing new, and the same rules: the last published result stands.",
+           "Mood model: ", " (trained on this shop; back: qc train --undo)"),
 }  # fmt: skip
 
 
@@ -90,7 +92,10 @@ def files(outcomes: Sequence[Outcome], passed_over: Sequence[Path], *, as_json: 
         if o.problem:
             print(f"{o.file}: {o.problem}", file=sys.stderr)
         if o.n_damaged * 5 > o.n_stored:
-            print(f"{o.file}: {o.n_stored} 条里有 {o.n_damaged} 条是乱码,文件多半在导出或转存时转错了编码;请重新导出,或用 --encoding 指明", file=sys.stderr)
+            print(
+                f"{o.file}: {o.n_stored} 条里有 {o.n_damaged} 条是乱码,文件多半在导出或转存时转错了编码;请重新导出,或用 --encoding 指明",
+                file=sys.stderr,
+            )
     if passed_over:
         print(f"未读(不是认得的结尾):{'、'.join(p.name for p in passed_over)}", file=sys.stderr)
     if any(o.n_quarantined for o in outcomes):
@@ -102,12 +107,14 @@ def night(done: Night, home: Path, lang: str, *, as_json: bool) -> None:
     words = WORDS[lang]
     with store.open_mart(home) as con:
         agents = _side_by_side(con, lang)
+        model = str((con.execute("SELECT model FROM runs ORDER BY run_id DESC LIMIT 1").fetchone() or ("",))[0])
     if as_json:
         what = {
             "files": [o._asdict() for o in done.files],
             "is_new": done.is_new,
             "reports": str(done.reports),
             "agents": agents,
+            "model": model,
         }
         print(json.dumps(what, ensure_ascii=False, default=str))
         return
@@ -115,7 +122,7 @@ def night(done: Night, home: Path, lang: str, *, as_json: bool) -> None:
     print()
     head = [words[6], words[7], *(SUMMARY[m][0 if lang == "zh" else 1] for m in SUMMARY)]
     table(head, [list(a.values()) for a in agents], right=range(2, len(head)))
-    print()
+    print(f"\n{words[10]}{model}{words[11] if shop_weights.is_own(model) else ''}")
     if not done.is_new:
         print(words[9])
     if done.reports:
