@@ -81,13 +81,28 @@ def encoding_of(path: Path) -> str:
 def _decodes(path: Path, encoding: str) -> bool:
     decoder = codecs.getincrementaldecoder(encoding)()
     try:
-        for block in bytes_of(path):
+        for block in _checked(path) if encoding == "utf-8" else bytes_of(path):
             decoder.decode(block)
     except UnicodeDecodeError:
         return False
     except UnreadableFile:
         pass
     return True
+
+
+def _checked(path: Path) -> Iterator[bytes]:
+    """What is left to decode of a file: of blocks that polars finds to be UTF-8, the character that their end cuts."""
+    rest = b""
+    for block in bytes_of(path):
+        data = rest + block
+        cut = next((len(data) - n for n in (1, 2, 3) if data[-n:][:1] >= b"\xc0"), len(data))
+        try:
+            pl.Series([data[:cut]], dtype=pl.Binary).cast(pl.String)
+            rest = data[cut:]
+        except pl.exceptions.PolarsError:
+            yield data
+            rest = b""
+    yield rest
 
 
 def _damage(path: Path, encoding: str) -> int:
