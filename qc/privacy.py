@@ -7,9 +7,9 @@ stay readable. The word that calls an id stays too: 「加微信:[微信]」 is 
 
 from __future__ import annotations
 
-import hmac
+import hashlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import polars as pl
@@ -296,5 +296,17 @@ _LETTERS = str.maketrans("0123456789abcdef", "bcdfghjkmnpqrtvw")
 def pseudonym(customers: pl.Series, key: bytes) -> pl.Series:
     """Customer ids as `c` + 16 letters (64 bits) of HMAC-SHA256(key, id): stable across files, meaningless without the key."""
     ids = customers.drop_nulls().unique()
-    made = ["c" + hmac.digest(key, i.encode(), "sha256").hex()[:16].translate(_LETTERS) for i in ids]
+    letters = b"".join([d[:8] for d in _hmacs(ids.to_list(), key)]).hex().translate(_LETTERS)
+    made = ["c" + letters[at : at + 16] for at in range(0, len(letters), 16)]
     return customers.replace_strict(ids, pl.Series(made, dtype=pl.String), default=None, return_dtype=pl.String)
+
+
+def _hmacs(texts: list[str], key: bytes) -> Iterator[bytes]:
+    """HMAC-SHA256 of many texts by RFC 2104: what the key adds is hashed once, which halves the time."""
+    block = (key if len(key) <= 64 else hashlib.sha256(key).digest()).ljust(64, b"\0")
+    inner, outer = (hashlib.sha256(bytes(b ^ pad for b in block)) for pad in (0x36, 0x5C))
+    for text in texts:
+        of_text, of_both = inner.copy(), outer.copy()
+        of_text.update(text.encode())
+        of_both.update(of_text.digest())
+        yield of_both.digest()

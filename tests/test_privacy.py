@@ -1,5 +1,6 @@
 """What identifies a person is masked; what only looks like it stays. Levels measured on `privacy_lines.tsv` are the minimum."""
 
+import hmac
 import re
 import time
 from pathlib import Path
@@ -171,5 +172,8 @@ def test_pseudonyms_are_stable_keyed_and_no_number() -> None:
     assert one[0] == one[3] != one[2] and one[1] is None
     assert not set(one.drop_nulls()) & set(other.drop_nulls())
     assert one.drop_nulls().str.contains(r"^c[a-z]{16}$").all()
+    for key in (b"", b"key", b"k" * 64, b"k" * 65):
+        due = hmac.new(key, "买家一".encode(), "sha256").hexdigest()[:16]
+        assert privacy.pseudonym(ids, key)[0] == "c" + due.translate(str.maketrans("0123456789abcdef", "bcdfghjkmnpqrtvw"))
     many = privacy.pseudonym(pl.Series([str(n) for n in range(20_000)]), b"key")
     assert many.n_unique() == 20_000
