@@ -37,6 +37,7 @@ KeepRaw = Annotated[
     typer.Option("--keep-raw", help="另存打码前的原文:只在仓库的 raw_texts 表里,不进发布的结果和页面;qc forget 一并删除。默认不存"),
 ]
 DEFAULT_HOME = Path("qc-home")
+INTERRUPTED = "已中断;已读完的文件保留,没有发布新结果。再次运行会接着做。"
 
 
 @app.command()
@@ -257,12 +258,16 @@ def _guarded(work: Callable[[], Any]) -> Any:
 
     try:
         return work()
+    except (KeyboardInterrupt, duckdb.InterruptException):
+        _fail(INTERRUPTED, 1)
+    except RuntimeError as e:
+        if str(e) != "Query interrupted":  # what DuckDB makes of Ctrl-C while it works
+            raise
+        _fail(INTERRUPTED, 1)
     except (SettingsError, MappingError, RulebookError, FileNotFoundError, QueryError) as e:
         _fail(str(e), 2)
     except (NightError, LedgerError, StoreError, UnreadableFile, LookupError, duckdb.Error, PermissionError) as e:
         _fail(str(e), 1)
-    except KeyboardInterrupt:
-        _fail("已中断;已读完的文件保留,没有发布新结果。再次运行会接着做。", 1)
 
 
 def _fail(message: str, code: int) -> NoReturn:

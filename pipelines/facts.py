@@ -38,11 +38,9 @@ def loading(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
     """Settings for many small inserts: they gain nothing from a second thread, and it costs half as much again."""
     con.execute(f"SET memory_limit = '{MEMORY}'")
     con.execute("SET threads = 1")
-    try:
-        yield
-    finally:
-        con.execute("RESET threads")
-        con.execute("RESET memory_limit")
+    yield
+    con.execute("RESET threads")
+    con.execute("RESET memory_limit")
 
 
 def insert(con: duckdb.DuckDBPyConnection, kind: str, rows: pl.DataFrame) -> None:
@@ -76,7 +74,9 @@ def settle(con: duckdb.DuckDBPyConnection, kind: str, source_id: str) -> int:
         CREATE OR REPLACE TEMP TABLE stage AS
         SELECT f.* FROM {fact} f SEMI JOIN ({contested}) c USING (row_key, content_key) WHERE f.{mine}""")
     if con.execute("SELECT count(*) > 0 FROM stage").fetchone() == (True,):
-        con.execute(f"DELETE FROM {fact} WHERE {mine} AND (row_key, content_key) IN (SELECT (row_key, content_key) FROM stage)")
+        con.execute(
+            f"DELETE FROM {fact} WHERE {mine} AND (row_key, content_key) IN (SELECT (row_key, content_key) FROM stage)"
+        )
         con.execute(f"""
             INSERT INTO {fact} BY NAME SELECT s.* FROM ({_REPEATED.format(has_key=HAS_KEY[kind])}) s
             ANTI JOIN {fact} f ON s.row_key = f.row_key AND s.content_key = f.content_key""")

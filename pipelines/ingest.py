@@ -41,7 +41,18 @@ ENDINGS = {
 BESIDE = {"truth.json"}  # what the sample generator planted: no export
 
 
-Progress = Callable[[str, int, int], None]  # name of the part, rows so far, its size in bytes
+class Reading(NamedTuple):
+    """How far a run is."""
+
+    file: str
+    n_rows: int  # of this file so far
+    n_all: int  # of the run so far
+    done: int  # bytes read in the run so far
+    total: int  # bytes that the run has to read
+
+
+Progress = Callable[[Reading], None]
+Tell = Callable[[int, int], None]  # rows and bytes of one file so far
 
 
 class Options(NamedTuple):
@@ -87,20 +98,30 @@ def ingest(
 ) -> list[Outcome]:
     """Load the files, one transaction each, in an order that does not depend on their names.
 
-    `progress(file, bytes or rows done, total)` is called now and then. A file that cannot be read is an outcome with a
-    problem and one quarantine row; it stops no other file.
+    `progress` is called after every piece of a file. A file that cannot be read is an outcome with a problem and one
+    quarantine row; it stops no other file.
     """
     outcomes: dict[Part, Outcome] = {}
     first: dict[str, Outcome] = {}
     with TemporaryDirectory() as folder, facts.loading(con):
         parts = [part for n, file in enumerate(files) for part in _parts(file, Path(folder) / str(n))]
-        for part in sorted(parts, key=lambda p: (p.source_id, p.name, str(p.path))):
+        ordered = sorted(parts, key=lambda p: (p.source_id, p.name, str(p.path)))
+        sizes = [p.path.stat().st_size for p in ordered]
+        for n, part in enumerate(ordered):
             if part.source_id in first:
                 outcomes[part] = _again(first[part.source_id], part)
                 continue
+            before = Reading(part.name, 0, sum(o.n_rows for o in first.values() if not o.is_known), sum(sizes[:n]), sum(sizes))
             with transaction(con):
-                outcomes[part] = first[part.source_id] = _ingest_part(con, part, options, progress)
+                outcomes[part] = first[part.source_id] = _ingest_part(con, part, options, _from(before, progress))
         return [outcomes[part] for part in parts]
+
+
+def _from(before: Reading, progress: Progress) -> Tell:
+    def tell(n_rows: int, at: int) -> None:
+        progress(before._replace(n_rows=n_rows, n_all=before.n_all + n_rows, done=before.done + at))
+
+    return tell
 
 
 def _parts(file: Path, folder: Path) -> list[Part]:
@@ -115,7 +136,7 @@ def _again(first: Outcome, part: Part) -> Outcome:
     return first._replace(file=part.name, n_stored=0, n_duplicate=rest, is_known=True)
 
 
-def _ingest_part(con: duckdb.DuckDBPyConnection, part: Part, options: Options, progress: Progress) -> Outcome:
+def _ingest_part(con: duckdb.DuckDBPyConnection, part: Part, options: Options, tell: Tell) -> Outcome:
     try:
         source = sources.recognise(part, options.known, options.wishes)
     except UnreadableFile as e:
@@ -129,7 +150,7 @@ def _ingest_part(con: duckdb.DuckDBPyConnection, part: Part, options: Options, p
         return Outcome(part.name, part.source_id, kind, n_rows, 0, n_rows - bad, bad, True)
     _forget(con, part.source_id)
     try:
-        return _load(con, source, reader, options, progress)
+        return _load(con, source, reader, options, tell)
     except UnreadableFile as e:  # what only the lines tell: no shop, nobody who is known to be the shop's
         return _unreadable(con, part, str(e))
 
@@ -156,7 +177,7 @@ def _unreadable(con: duckdb.DuckDBPyConnection, part: Part, problem: str) -> Out
     return Outcome(part.name, part.source_id, "", 1, 0, 0, 1, False, problem)
 
 
-def _load(con: duckdb.DuckDBPyConnection, source: Source, reader: str, options: Options, progress: Progress) -> Outcome:
+def _load(con: duckdb.DuckDBPyConnection, source: Source, reader: str, options: Options, tell: Tell) -> Outcome:
     kind, (name, path, source_id, *_) = source.mapping.kind, source.part
     con.execute("CREATE OR REPLACE TEMP TABLE unmasked AS SELECT * FROM raw_texts LIMIT 0")
     key, erased = options.key, erasures.known(con)
@@ -172,7 +193,7 @@ def _load(con: duckdb.DuckDBPyConnection, source: Source, reader: str, options: 
             _keep_raw(con, good, rows)
         con.register("bad_", bad.with_columns(source_id=pl.lit(source_id), file=pl.lit(name)))
         con.execute("INSERT INTO quarantine BY NAME SELECT * FROM bad_")
-        progress(name, n_rows, size)
+        tell(n_rows, chunk.at or 0)
     span = con.execute(f"SELECT {_span(kind)} FROM fact_{kind} WHERE source_id = ?", [source_id]).fetchone() or (None, None)
     stored = facts.settle(con, kind, source_id)
     con.execute(

@@ -13,12 +13,11 @@ from typing import NamedTuple
 import duckdb
 
 from pipelines import ingest, mart, scoring, settings, sources, store
-from pipelines.ingest import Outcome
+from pipelines.ingest import Outcome, Progress
 from pipelines.mart import Book
 from qc import rulebook
 from qc.intake import Kind
 
-Progress = Callable[[str, int, int], None]
 Pages = Callable[[Path, Path, str], Path]  # mart, folder, language -> the entry page
 
 

@@ -19,11 +19,15 @@ REJECT = {"line": pl.Int64, "raw": pl.String, "code": pl.String, "reason": pl.St
 
 
 class Block(NamedTuple):
-    """Lines of a file in their order: lines(line, raw); bad(line, raw, code, reason); the lines as UTF-8, if none is bad."""
+    """Lines of a file in their order: lines(line, raw); bad(line, raw, code, reason); the lines as UTF-8, if none is bad.
+
+    `at`: how many of the file's bytes have been read so far.
+    """
 
     lines: pl.DataFrame
     bad: pl.DataFrame
     text: bytes | None = None
+    at: int | None = None
 
 
 class UnreadableFile(Exception):
@@ -44,19 +48,25 @@ def open_bytes(path: Path) -> BinaryIO:
 
 def bytes_of(path: Path) -> Iterator[bytes]:
     """Blocks of bytes; ends with UnreadableFile where a gzip stream breaks off or is damaged."""
+    return (data for data, _ in _placed(path))
+
+
+def _placed(path: Path) -> Iterator[tuple[bytes, int]]:
+    """Blocks of bytes, each with how far the file has been read, in bytes as they lie on the disk."""
     with open_bytes(path) as stream:
+        place = (stream.fileobj if isinstance(stream, gzip.GzipFile) else stream).tell
         read = stream.read1 if isinstance(stream, gzip.GzipFile) else stream.read
         held: list[bytes] = []
         while True:
             try:
                 data = read(BLOCK)
             except (EOFError, gzip.BadGzipFile, zlib.error) as e:
-                yield b"".join(held)
+                yield b"".join(held), place()
                 raise UnreadableFile("gzip 不完整或已损坏,此处之后的内容读不出;请重新导出或重新传输") from e
             held.append(data)
             if not data or sum(map(len, held)) >= BLOCK:
                 if any(held):
-                    yield b"".join(held)
+                    yield b"".join(held), place()
                 held = []
             if not data:
                 return
@@ -111,13 +121,13 @@ def _damage(path: Path, encoding: str) -> int:
 
 def read(path: Path, encoding: str) -> Iterator[Block]:
     """The file's lines block by block; a line that does not decode or holds a NUL byte is rejected by itself."""
-    number, rest, broken, is_mac = 1, b"", None, False
+    number, at, rest, broken, is_mac = 1, 0, b"", None, False
     newline = "\n".encode(encoding)
-    blocks = bytes_of(path)
+    blocks = _placed(path)
     first = True
     while True:
         try:
-            data = next(blocks, None)
+            data, at = next(blocks, (None, at))
         except UnreadableFile as e:
             data, broken = None, str(e)
         if data is None:
@@ -130,7 +140,7 @@ def read(path: Path, encoding: str) -> Iterator[Block]:
         data, rest = data[:cut], data[cut:]
         if data:
             block, number = _decoded(data, encoding, number)
-            yield block
+            yield block._replace(at=at)
     if broken:
         torn = rest.decode(encoding, "replace")
         yield Block(_lines([], number), rejects([(number, torn, "truncated", broken)]))
