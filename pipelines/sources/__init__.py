@@ -242,7 +242,7 @@ def _chunks(source: Source) -> Iterator[table.Chunk]:
         return excel.read(source.part.path, source.part.sheet, source.header, source.names, source.mapping)
     if source.format == "parquet":
         return parquet.read(source.part.path)
-    blocks = lines.read(source.part.path, source.encoding)
+    blocks = lines.read(source.part.path, source.encoding, lines.TABLE_BLOCK)
     if source.format == "jsonl":
         return jsonl.read(blocks, source.names)
     form = source.mapping.format
