@@ -52,12 +52,19 @@ def insert(con: duckdb.DuckDBPyConnection, kind: str, rows: pl.DataFrame) -> Non
     later = LATER.get(kind, ())
     columns = [r[0] for r in con.execute(f"DESCRIBE fact_{kind}").fetchall()][4:]
     content = _digest_of([c for c in columns if c not in DERIVED], later)
-    con.register("rows_", rows.to_arrow(compat_level=pl.CompatLevel.newest()))
-    con.execute(f"""
-        INSERT INTO fact_{kind} BY NAME
+    append(con, f"fact_{kind}", rows, f"""
         SELECT *, CASE WHEN {HAS_KEY[kind]} THEN {_digest_of(KEYS[kind], later)} ELSE content_key END AS row_key
-        FROM (SELECT *, {content} AS content_key FROM rows_)""")
-    con.unregister("rows_")
+        FROM (SELECT *, {content} AS content_key FROM given)""")  # fmt: skip
+
+
+def append(con: duckdb.DuckDBPyConnection, table: str, rows: pl.DataFrame, select: str = "FROM given") -> None:
+    """A query of the rows, there called `given`, into a table.
+
+    DuckDB finds the rows under the name they have here: what is registered is held until the transaction ends, which would
+    be the whole file.
+    """
+    given = rows.to_arrow(compat_level=pl.CompatLevel.newest())  # noqa: F841
+    con.execute(f"INSERT INTO {table} BY NAME {select}")
 
 
 def settle(con: duckdb.DuckDBPyConnection, kind: str, source_id: str) -> int:

@@ -191,8 +191,7 @@ def _load(con: duckdb.DuckDBPyConnection, source: Source, reader: str, options: 
         facts.insert(con, kind, rows)
         if options.keep_raw and kind == "messages":
             _keep_raw(con, good, rows)
-        con.register("bad_", bad.with_columns(source_id=pl.lit(source_id), file=pl.lit(name)))
-        con.execute("INSERT INTO quarantine BY NAME SELECT * FROM bad_")
+        facts.append(con, "quarantine", bad.with_columns(source_id=pl.lit(source_id), file=pl.lit(name)))
         tell(n_rows, chunk.at or 0)
     span = con.execute(f"SELECT {_span(kind)} FROM fact_{kind} WHERE source_id = ?", [source_id]).fetchone() or (None, None)
     stored = facts.settle(con, kind, source_id)
@@ -220,8 +219,7 @@ def _damaged(con: duckdb.DuckDBPyConnection, kind: str, source_id: str) -> int:
 def _keep_raw(con: duckdb.DuckDBPyConnection, good: pl.DataFrame, rows: pl.DataFrame) -> None:
     """What masking changed, as it was written: beside the facts, for whoever may see it, and for nobody else."""
     both = rows.select("source_id", "source_row", masked="text").with_columns(good["text"])
-    con.register("unmasked_", both.filter(pl.col("text") != pl.col("masked")).select("source_id", "source_row", "text"))
-    con.execute("INSERT INTO unmasked SELECT * FROM unmasked_")
+    facts.append(con, "unmasked", both.filter(pl.col("text") != pl.col("masked")).drop("masked"))
 
 
 def _masked(good: pl.DataFrame, key: bytes) -> pl.DataFrame:
