@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Any, NoReturn, Optional
 
@@ -16,6 +16,8 @@ app = typer.Typer(
 )  # fmt: skip
 rules_app = typer.Typer(no_args_is_help=True, help="规则:检查、列出。")
 app.add_typer(rules_app, name="rules")
+attribution_app = typer.Typer(no_args_is_help=True, help="订单归属:换一种规则,各人的销售额会动多少。")
+app.add_typer(attribution_app, name="attribution")
 
 Home = Annotated[Path, typer.Option("--home", help="工作目录(数据库、报告、密钥都在里面)", show_default=True)]
 AsOf = Annotated[
@@ -36,6 +38,8 @@ KeepRaw = Annotated[
     bool,
     typer.Option("--keep-raw", help="另存打码前的原文:只在仓库的 raw_texts 表里,不进发布的结果和页面;qc forget 一并删除。默认不存"),
 ]
+FromDay = Annotated[Optional[str], typer.Option("--from", help="起日,如 2026-09-01")]  # noqa: UP045
+ToDay = Annotated[Optional[str], typer.Option("--to", help="止日(含)")]  # noqa: UP045
 DEFAULT_HOME = Path("qc-home")
 INTERRUPTED = "已中断;已读完的文件保留,没有发布新结果。再次运行会接着做。"
 
@@ -151,6 +155,26 @@ def crosscheck(agent: Annotated[Optional[str], typer.Option("--agent", help="只
     _guarded(lambda: check.show(home, agent, as_json=json))
 
 
+@attribution_app.command("compare")
+def attribution_compare(from_day: FromDay = None, to_day: ToDay = None, home: Home = DEFAULT_HOME, json: Json = False) -> None:
+    """每位客服在每种归属规则下的销售额,并排;规则在 attribution.yaml,可以自己加。"""
+    from pipelines import money
+
+    _guarded(lambda: money.compare(home, _day(from_day), _day(to_day), as_json=json))
+
+
+@app.command()
+def why(from_day: FromDay = None, to_day: ToDay = None,
+        before_from: Annotated[Optional[str], typer.Option("--before-from", help="和哪段时间比,起;不给则紧挨着的前一段")] = None,  # noqa: UP045
+        before_to: Annotated[Optional[str], typer.Option("--before-to", help="和哪段时间比,止")] = None,  # noqa: UP045
+        home: Home = DEFAULT_HOME, json: Json = False) -> None:  # fmt: skip
+    """销售额为什么变:流量(询单)、转化、客单价、其余、静默各占多少,加起来分毫不差。"""
+    from pipelines import money
+
+    period, before = _period(from_day, to_day), _period(before_from, before_to)
+    _guarded(lambda: money.why(home, period, before, as_json=json))
+
+
 @app.command()
 def metrics(json: Json = False) -> None:
     """全部指标:编号、名称、公式。"""
@@ -241,6 +265,23 @@ def _instant(text: str | None) -> datetime | None:
     except ValueError:
         _fail(f'--as-of "{text}" 不是时间(例:2026-09-30 或 2026-09-30T23:59:59)', 2)
     return at.replace(hour=23, minute=59, second=59) if len(text) == 10 else at.replace(tzinfo=None)
+
+
+def _day(text: str | None) -> date | None:
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError:
+        _fail(f'"{text}" 不是日期(例:2026-09-30)', 2)
+
+
+def _period(from_text: str | None, to_text: str | None) -> tuple[date, date] | None:
+    """Two days in their order, or None when neither is given."""
+    first, last = _day(from_text), _day(to_text)
+    if first is None and last is None:
+        return None
+    if first is None or last is None or first > last:
+        _fail("起日和止日要一起给,而且起日不晚于止日", 2)
+    return first, last
 
 
 def _guarded(work: Callable[[], Any]) -> Any:

@@ -9,7 +9,7 @@ import duckdb
 
 from pipelines.query import QueryError
 from pipelines.terminal import table
-from qc.metrics import BY_ID
+from qc.metrics import BY_ID, REASONS
 from reports.views import shown
 
 MOST = 20
@@ -89,11 +89,20 @@ def _conversation(con: duckdb.DuckDBPyConnection, what: str, as_json: bool) -> b
         FROM turns WHERE conversation_id = ? ORDER BY turn""",
         conversation,
     )
+    case = _rows(con, "SELECT phase, topic, customer_type, case_reason FROM conversations WHERE conversation_id = ?", conversation)
+    cues = _rows(
+        con,
+        """SELECT aspect, value, weight, is_decisive, basis, seq, quote FROM case_reasons WHERE conversation_id = ?
+        ORDER BY aspect, is_decisive DESC, weight DESC, seq NULLS FIRST, "start", "end", value, basis""",
+        conversation,
+    )
     if as_json:
         print(
             json.dumps(
                 {
                     "conversation_id": conversation,
+                    "case": case,
+                    "case_reasons": cues,
                     "scores": scores,
                     "entries": entries,
                     "turns": turns,
@@ -109,6 +118,9 @@ def _conversation(con: duckdb.DuckDBPyConnection, what: str, as_json: bool) -> b
         print(
             f"{agent or '(账号不明)'} 质检分 {qa:f} = 100 {''.join(f'{e[1]:+f} ' for e in own)}(最终分 {final}{';致命项待人工确认' if pending else ''})"
         )
+    for phase, topic, customer_type, why in case:
+        print(f"阶段 {phase or '–'} · 话题 {topic or '–'} · 客户类型 {customer_type or '–'}{f'({REASONS[why][0]})' if why else ''}")
+    table(["方面", "取值", "分", "胜出", "凭什么", "seq", "原话"], cues, right=(2, 5))
     table(["客服", "分", "缘由", "评分项", "规则", "seq", "原话", "编号"], entries, right=(1, 5))
     table(["轮", "问 seq", "答 seq", "等待 s", "归谁", "谁答", "计入", "原因"], turns, right=(0, 1, 2, 3))
     table(["seq", "时间", "发送方", "客服", "消息", "来源"], rows, right=(0,))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import duckdb
+from pydantic import BaseModel
 
 from pipelines import ingest, mart, scoring, settings, sources, store
 from pipelines.ingest import Outcome, Progress
@@ -171,12 +172,14 @@ def _fingerprint(con: duckdb.DuckDBPyConnection, book: Book, as_of: datetime | N
     """Everything that decides what the mart holds and the pages show."""
     facts = con.execute("SELECT source_id, reader, n_stored FROM sources ORDER BY source_id").fetchall()
     reviews = con.execute("SELECT count(*), max(reviewed_at)::VARCHAR, (SELECT count(*) FROM erasures) FROM reviews").fetchone()
-    what = [
-        facts, reviews, rulebook.pack_hash(book.packs), book.scorecard.model_dump(mode="json"),
-        book.profile.model_dump(mode="json"), list(book.pleasantries),
-        [p.model_dump() for p in book.senders], str(as_of), model, lang, product_version(),
-    ]  # fmt: skip
-    return hashlib.sha256(json.dumps(what, sort_keys=True, default=str).encode()).hexdigest()[:16]
+    models = [path.read_text(encoding="utf-8") for path in sorted(store.MODELS.rglob("*.sql"))]
+    what = [facts, reviews, book, models, str(as_of), model, lang, product_version()]
+    return hashlib.sha256(json.dumps(what, sort_keys=True, default=_plain).encode()).hexdigest()[:16]
+
+
+def _plain(value: Any) -> Any:
+    """What a rulebook holds, as JSON: its models as what they say, the rest as it is written."""
+    return value.model_dump(mode="json") if isinstance(value, BaseModel) else dict(value) if isinstance(value, Mapping) else str(value)
 
 
 def _begin(

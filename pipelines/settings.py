@@ -9,11 +9,14 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
 from pipelines import mapping as mappings
 from pipelines import rules
 from pipelines.mart import Book
 from pipelines.resources import data_dir
+from qc.attribution import Rule
+from qc.casewords import Lexicon
 from qc.dialogue import Profile
 from qc.senders import Pattern
 
@@ -59,8 +62,23 @@ def book(home: Path, settings: Settings) -> Book:
     card = rules.load_scorecard(_named(home, "scorecards", settings.scorecard), packs)
     return Book(
         packs, card, profile(home, settings.profile), rules.load_words(data_dir() / "lexicons" / "pleasantries.yaml"),
-        sender_patterns(home),
+        attribution_rules(home), sender_patterns(home), case_lexicons(home),
     )  # fmt: skip
+
+
+def attribution_rules(home: Path) -> tuple[Rule, ...]:
+    """How orders are given to agents: the workspace's own `attribution.yaml`, else the product's; the first one counts."""
+    path = home / "attribution.yaml"
+    path = path if path.is_file() else data_dir() / "attribution.yaml"
+    try:
+        listed = [Rule.model_validate(r) for r in YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))["rules"]]
+    except (ValidationError, YAMLError, KeyError, TypeError) as e:
+        raise SettingsError(f"{path}: {e}") from e
+    if not listed or listed[0].pick != "last" or listed[0].until != "order":
+        raise SettingsError(f"{path}: 第一种规则是计算用的,要写 pick: last、until: order;别的写在它后面,用来比较")
+    if len({r.id for r in listed}) < len(listed):
+        raise SettingsError(f"{path}: 有两种规则的 id 相同;请改名")
+    return tuple(listed)
 
 
 def sender_patterns(home: Path) -> tuple[Pattern, ...]:
@@ -71,6 +89,19 @@ def sender_patterns(home: Path) -> tuple[Pattern, ...]:
         return tuple(Pattern.model_validate(p) for p in listed)
     except (ValidationError, KeyError, TypeError) as e:
         raise SettingsError(f"{path}: {e}") from e
+
+
+def case_lexicons(home: Path) -> tuple[Lexicon, ...]:
+    """The words by which topic, phase and customer type are told: the workspace's own `lexicons/`, else the product's."""
+    return tuple(_lexicon(_named(home, "lexicons", name)) for name in ("topics", "phases", "customer_types"))
+
+
+def _lexicon(path: Path) -> Lexicon:
+    try:
+        return Lexicon.model_validate(YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8")))
+    except ValidationError as e:
+        wrong = ";".join(f"「{'.'.join(map(str, x['loc']))}」{x['msg']}" for x in e.errors())
+        raise SettingsError(f"{path}: {wrong}") from e
 
 
 def profile(home: Path, name: str) -> Profile:

@@ -125,6 +125,31 @@ Attribution: Noun = {
     "identity_tier": pl.String,  # how the buyer was found in the chats: customer_id, order_number; NULL: not at all
 }
 
+Share: Noun = {
+    "order_id": pl.String,
+    "rule": pl.String,
+    "shop": pl.String,
+    "agent": pl.String,  # NULL for silent
+    "class": pl.String,  # consulted, reminded, silent
+    "paid_fen": pl.Int64,
+}
+
+Reminder: Noun = {
+    "order_id": pl.String,
+    "shop": pl.String,
+    "agent": pl.String,
+    "day": pl.Date,  # of the contact
+    "created_at": TIME,
+    "contacted_at": TIME,
+    "paid_at": TIME,
+    "conversation_id": pl.String,  # of the contact
+    "seq": pl.Int32,
+    "is_paid_24h": pl.Boolean,
+    "is_mature": pl.Boolean,
+    "n_comparable": pl.Int32,  # orders of the shop that nobody contacted and that were unpaid at the same age
+    "expected": pl.Float64,  # the share of them paid within 24 h; NULL where there is none
+}
+
 Rating: Noun = {
     "shop": pl.String,
     "conversation_id": pl.String,

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Protocol
 
 import polars as pl
 
-from qc.rulebook import Rule
 from qc.text import SMILEY, bare, fold
 
 _BREAK = r",。!?;…~\s、"  # ends a clause, in folded text
@@ -17,7 +17,22 @@ _REPORTED = (
 )
 
 
-def occurrences(texts: pl.Series, rules: Sequence[Rule]) -> pl.DataFrame:
+class Sought(Protocol):
+    """What is looked for: a rule of a pack, or a cue of a lexicon."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def phrases(self) -> Sequence[str]: ...
+    @property
+    def unless(self) -> Sequence[str]: ...
+    @property
+    def exact(self) -> bool: ...
+    @property
+    def by(self) -> str: ...
+
+
+def occurrences(texts: pl.Series, rules: Sequence[Sought]) -> pl.DataFrame:
     """Distinct texts -> (text_id, rule_id, start, end, clause, is_quoted); start and end in characters.
 
     Of an absent rule one occurrence a text is kept: only its presence matters. `is_quoted`: inside quotation marks or
@@ -37,7 +52,7 @@ def occurrences(texts: pl.Series, rules: Sequence[Rule]) -> pl.DataFrame:
     return _placed(pl.concat([hits.filter(~pl.col("is_absent")), once]))
 
 
-def _book(rules: Sequence[Rule]) -> pl.DataFrame:
+def _book(rules: Sequence[Sought]) -> pl.DataFrame:
     """(phrase folded, rule_id, is_unless, is_exact, is_absent) of every phrase of every rule."""
     rows = [
         (phrase, rule.id, is_unless, rule.exact, rule.by == "absent")

@@ -136,6 +136,41 @@ def talk(moods: Sequence[tuple[int, float]], found: Sequence[int], last: int, wo
     return _svg(fig)
 
 
+def waterfall(steps: Sequence[tuple[str, float]], start: float, names: tuple[str, str]) -> str:
+    """From one sum to another: `start`, each step up or down from where the last one ended, and the end. Fen."""
+    height = 44 + 24 * (len(steps) + 2)
+    labels = [names[0], *(name for name, _ in steps), names[1]]
+    left = min(0.4, 0.06 + 0.036 * max(_width(label) for label in labels))
+    fig, ax = _canvas(height, left=left, bottom=22 / height, top=1 - 6 / height)
+    at, reached = start, [start]
+    for y, (_, step) in enumerate(steps, 1):
+        ax.plot([at, at], [y - 1, y + 0.3], color=FAINT, lw=0.8, zorder=0)
+        ax.barh(y, step, left=at, color=OWN if step >= 0 else SHOP, height=0.6)
+        at += step
+        reached.append(at)
+    ax.plot([at, at], [len(steps), len(steps) + 1], color=FAINT, lw=0.8, zorder=0)
+    ax.plot([start, at], [0, len(steps) + 1], "o", color=INK, ms=5, ls="none")
+    ax.set_yticks(range(len(labels)), [_short(label) for label in labels], color=INK)
+    ax.set_ylim(len(labels) - 0.4, -0.6)
+    _scale(ax, reached, "fen", axis="x")
+    return _svg(fig)
+
+
+def ranges(rows: Sequence[tuple[str, Sequence[float]]], unit: str) -> str:
+    """Who on the y axis; the numbers that several definitions give, the first as a full dot, the others hollow."""
+    height = 30 + 19 * len(rows)
+    left = min(0.36, 0.05 + 0.036 * max(_width(name) for name, _ in rows))
+    fig, ax = _canvas(height, left=left, bottom=22 / height, top=1 - 4 / height)
+    for y, (_, values) in enumerate(rows):
+        ax.plot([min(values), max(values)], [y, y], color=OWN, lw=1.6, solid_capstyle="butt")
+        ax.plot(values[1:], [y] * (len(values) - 1), "o", ms=4.5, color=OWN, mfc="white", mew=1)
+        ax.plot(values[:1], [y], "o", ms=5, color=OWN)
+    ax.set_yticks(range(len(rows)), [_short(name) for name, _ in rows], color=INK)
+    ax.set_ylim(len(rows) - 0.4, -0.6)
+    _scale(ax, [v for _, values in rows for v in values], unit, axis="x")
+    return _svg(fig)
+
+
 def _canvas(height: float, *, left: float, bottom: float, top: float) -> tuple[Figure, Axes]:
     from matplotlib import rc_context
     from matplotlib.figure import Figure

@@ -58,6 +58,7 @@ class Talk(NamedTuple):
     scores: list[Row]
     ratings: list[Row]
     orders: list[Row]
+    case_reasons: list[Row]
 
 
 def worst(con: duckdb.DuckDBPyConnection) -> list[Row]:
@@ -121,5 +122,7 @@ def talks(con: duckdb.DuckDBPyConnection, ids: set[str]) -> list[Talk]:
         SELECT evidence_conversation_id AS conversation_id, order_id, agent, class, paid_fen, evidence_seq, seconds_before
         FROM attributions WHERE is_primary AND evidence_conversation_id IN (SELECT conversation_id FROM wanted)
         ORDER BY evidence_conversation_id, order_id""")
-    parts = (messages, turns, findings, entries, scores, ratings, orders)
+    case_reasons = of("""SELECT r.* FROM case_reasons r SEMI JOIN wanted USING (conversation_id)
+                         ORDER BY conversation_id, aspect, is_decisive DESC, weight DESC, seq NULLS FIRST, "start", "end", value, basis""")
+    parts = (messages, turns, findings, entries, scores, ratings, orders, case_reasons)
     return [Talk(conversations[k][0], *(part.get(k, []) for part in parts)) for k in sorted(conversations)]

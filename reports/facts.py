@@ -36,6 +36,7 @@ class Facts(NamedTuple):
     waits: Groups  # (shop, agent)
     classes: Groups  # (shop,)
     moments: Groups  # (shop, agent)
+    mix: Groups  # (shop, agent); the shop's own under (shop, None)
     rule_counts: Groups  # (shop, agent)
     given_back: Groups  # (shop, agent)
     worst: Groups  # (shop, agent); the shop's own under (shop, None)
@@ -80,6 +81,7 @@ def gather(con: duckdb.DuckDBPyConnection) -> Facts:
         daily=grouped(queries.daily(con, TRENDS, DAYS), "metric", "shop", "agent"),
         waits=grouped(queries.waits(con, target, WAIT_STEPS), "shop", "agent"),
         classes=grouped(queries.classes(con), "shop"), moments=grouped(queries.moments(con), "shop", "agent"),
+        mix=grouped(queries.case_mix(con), "shop", "agent"),
         rule_counts=grouped(queries.rule_counts(con), "shop", "agent"),
         given_back=grouped(queries.given_back(con), "shop", "agent"),
         worst=grouped(evidence.worst(con), "shop", "agent") | grouped(evidence.worst_of_shop(con), "shop", "agent"),

@@ -150,6 +150,20 @@ def waits(con: duckdb.DuckDBPyConnection, target: float, steps: int) -> list[Row
         GROUP BY ALL ORDER BY ALL""", [target, steps])  # fmt: skip
 
 
+def case_mix(con: duckdb.DuckDBPyConnection) -> list[Row]:
+    """Conversations by phase, topic and customer type: shop, agent (NULL: the shop), aspect, value (NULL: not known), n."""
+    return rows(con, """
+        WITH had AS (
+            SELECT shop, NULL AS agent, conversation_id FROM conversations
+            UNION SELECT shop, agent, conversation_id FROM scores WHERE agent IS NOT NULL
+        ), told AS (
+            SELECT h.shop, h.agent, unnest(['phase', 'topic', 'customer_type']) AS aspect,
+                   unnest([c.phase, c.topic, c.customer_type]) AS value
+            FROM had h JOIN conversations c USING (conversation_id)
+        )
+        SELECT shop, agent, aspect, value, count(*) AS n FROM told GROUP BY ALL ORDER BY ALL""")  # fmt: skip
+
+
 def rule_counts(con: duckdb.DuckDBPyConnection) -> list[Row]:
     """What each rule found and cost: shop, agent, item, rule_id, n_findings, n_conversations, points."""
     return rows(con, """

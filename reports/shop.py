@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from reports import charts, sparks
+from reports import casemix, charts, sparks
 from reports.charts import Dot
 from reports.facts import Facts, Links
 from reports.html import page, picture
@@ -35,6 +35,7 @@ def _section(facts: Facts, links: Links, w: Words, shop: Row) -> dict[str, Any]:
         "shop": shop, "tiles": tiles(facts, w, name), "columns": _columns(facts, w, columns),
         "lines": [_line(facts, w, links, name, a, columns) for a in [None, *people]], "n_people": len(people),
         "nobody": w.reason(facts.reasons, "no_agents") if facts.value("conversations", name) else "",
+        "mix": casemix.table(facts, links, w, name, people),
         "comparisons": _comparisons(facts, w, name, people), "trends": trends(facts, w, name), "money": _money(facts, w, shop),
         "worst": [quoted(facts, links, w, f, f["who"]) for f in facts.worst.get((name, None), [])],
         "gaps": [(g[w.lang] or g["reason"], w.join([w.kpi(facts.kpis[m]) for m in sorted(g["metrics"], key=in_order)]))

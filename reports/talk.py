@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from reports import charts, marks
+from reports import casemix, charts, marks
 from reports.evidence import Talk
 from reports.facts import Facts, Links
 from reports.html import page, picture
@@ -27,6 +27,7 @@ def render(facts: Facts, links: Links, w: Words, talk: Talk) -> str:
         "conversation.html", w=w, root="../", facts=facts, talk=talk, people=_people(facts, links, talk), waits=waits,
         bubbles=[_bubble(facts, w, talk, m, numbers) for m in talk.messages],
         ledgers=[_ledger(facts, w, talk, s, numbers) for s in talk.scores], notes=_notes(facts, w, talk, numbers),
+        case=casemix.of_talk(facts, w, talk.conversation, talk.case_reasons),
         no_waits=waits[0]["why"] if len(reasons) == 1 and waits and waits[0]["wait_s"] is None and waits[0]["why"] else None,
         mood=_mood(w, talk, moods), orders=[o | {"name": w.one("class", o["class"])} for o in talk.orders],
     )  # fmt: skip

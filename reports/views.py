@@ -34,7 +34,7 @@ BLOCKS: dict[str, tuple[str, tuple[str, ...]]] = {
     "response": ("average_response", (
         "conversations", "receptions", "first_response", "first_response_p90", "first_response_30s", "average_response",
         "response_p50", "response_p90", "response_3min", "slow_response", "unanswered", "handling_time")),
-    "quality": ("qa_score", ("qa_score", "final_score", "negative_language", "politeness")),
+    "quality": ("qa_score", ("qa_score", "final_score", "negative_language", "politeness", "recontact_72h")),
     "satisfaction": ("csat", ("csat", "dsat", "rated_rate", "invited_rate", "mood_shift", "mood_end")),
     "sales": ("conversion_d3", (
         "inquiries", "conversion_d1", "conversion_d3", "sales", "sales_net", "paid_orders", "sales_per_buyer",
@@ -57,7 +57,7 @@ def shown(value: float | None, unit: str) -> str:
     if unit == "%":
         return f"{value * 100:.1f}%"
     if unit == "fen":
-        return f"¥{value / 100:,.2f}"
+        return f"{'−' if value < 0 else ''}¥{abs(value) / 100:,.2f}"
     if unit == "s":
         return f"{value:.0f} s"
     if unit == "mood":

@@ -80,13 +80,15 @@ def test_bots_auto_replies_and_recalled_words_earn_nothing() -> None:
     assert attribution.attribute(orders(paid()), words)["class"].to_list() == ["silent"]
 
 
-def test_a_missing_fen_stops_the_night(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_fen_stops_the_night() -> None:
     real = attribution.parents(orders(paid()))
     ledger = attribution.attribute(orders(paid()), said())
     with pytest.raises(attribution.LedgerError, match="不发布"):
         attribution._must_add_up(real, ledger.with_columns(paid_fen=pl.col("paid_fen") - 1))
-    with pytest.raises(attribution.LedgerError):
-        attribution._must_add_up(real, pl.concat([ledger, ledger.with_columns(paid_fen=pl.lit(0, dtype=pl.Int64))]))
+    with pytest.raises(attribution.LedgerError, match="不发布"):
+        attribution._one_primary_each(
+            real, pl.concat([ledger, ledger.with_columns(paid_fen=pl.lit(0, dtype=pl.Int64))])
+        )
 
 
 HOURS = st.sampled_from([-80, -72, -71, -1, -0.5, 0, 0.5, 1, 2])
@@ -115,3 +117,40 @@ def test_the_ledger_equals_a_walk_and_adds_up(sold: list, talk: list) -> None:
         walked.append((str(n), chosen and chosen[2], kind, fen))
     assert sorted(primary) == sorted(walked)
     assert sum(r[3] for r in primary) == sum(fen for _, fen, _ in sold)
+
+
+RULES = [
+    attribution.DEFAULT,
+    *(attribution.Rule(id=f"{pick}_{until}_{hours}", title="", title_en="", pick=pick, until=until, look_back_h=hours)
+      for pick in ("last", "first", "all") for until in ("order", "payment") for hours in (24, 80)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("pick", "until", "expected"),
+    [
+        ("last", "order", [("B", "consulted", 100)]),
+        ("last", "payment", [("C", "reminded", 100)]),
+        ("first", "payment", [("A", "consulted", 100)]),
+        ("all", "payment", [("A", "consulted", 34), ("B", "consulted", 33), ("C", "reminded", 33)]),
+        ("all", "order", [("A", "consulted", 50), ("B", "consulted", 50)]),
+    ],
+)
+def test_each_rule_gives_the_order_to_whom_it_says(pick: Any, until: Any, expected: list) -> None:
+    rule = attribution.Rule(id="r", title="", title_en="", pick=pick, until=until, look_back_h=72)
+    talk = said((-5, "A"), (-3, "B"), (-4, "B"), (0.5, "C"))
+    assert attribution.shares(orders(paid()), talk, [rule]).select("agent", "class", "paid_fen").rows() == expected
+
+
+@settings(max_examples=100)
+@given(PAID, MANY)
+def test_under_every_rule_the_shares_are_the_shop_s_sales(sold: list, talk: list) -> None:
+    rows = orders(*(paid(h, fen, customer=c) for c, fen, h in sold)) if sold else frames.empty(frames.Order)
+    words = said(*((h, a) for _, a, h in talk)).with_columns(
+        customer=pl.Series([c for c, _, _ in talk], dtype=pl.String)
+    )
+    booked = attribution.shares(rows, words, RULES)
+    for rule in RULES if sold else []:
+        assert booked.filter(rule=rule.id)["paid_fen"].sum() == sum(fen for _, fen, _ in sold)
+    primary = attribution.attribute(rows, words).filter("is_primary").select("order_id", "agent", "class", "paid_fen")
+    assert booked.filter(rule=attribution.DEFAULT.id).select(primary.columns).rows() == primary.rows()

@@ -1,4 +1,4 @@
--- 每个会话一行:何时、谁和谁、多少条、客户情绪从哪到哪
+-- 每个会话一行:何时、谁和谁、多少条、售前售中售后、什么话题、哪一类客户、客户情绪从哪到哪
 WITH spoken AS (
     SELECT conversation_id, mood, seq,
            row_number() OVER (PARTITION BY conversation_id ORDER BY seq) AS i,
@@ -19,13 +19,22 @@ WITH spoken AS (
     FROM (SELECT *, sender_kind IN ('agent', 'assist') AND content_kind NOT IN ('recall', 'empty') AS is_effective
           FROM mart.messages)
     GROUP BY conversation_id
+), again AS (
+    -- 其他是「哪类都不像」,两个其他不算同一话题
+    SELECT c.conversation_id, coalesce(lead(c.started_at) OVER same <= c.ended_at + INTERVAL 72 HOUR, false) AS is_recontacted,
+           c.ended_at + INTERVAL 72 HOUR <= as_of_.as_of AS is_mature_recontact
+    FROM counted c JOIN cases_ k USING (conversation_id) CROSS JOIN as_of_
+    WHERE k.topic <> '其他' AND c.customer IS NOT NULL AND c.started_at IS NOT NULL
+    WINDOW same AS (PARTITION BY c.shop, c.channel, c.customer, k.topic ORDER BY c.started_at, c.conversation_id)
 )
 SELECT c.conversation_id, c.shop, c.channel, c.customer, c.started_at, c.ended_at,
        coalesce(c.first_customer_at, c.started_at)::DATE AS day,
        c.n_messages, c.n_customer, c.n_effective,
        CASE WHEN c.last_effective_at >= c.first_customer_at
             THEN epoch(c.last_effective_at - c.first_customer_at) END AS handling_s,
+       k.phase, k.topic, k.customer_type, k.case_reason, a.is_recontacted, a.is_mature_recontact,
        m.mood_end, m.mood_end - m.mood_start AS mood_shift,
        CASE WHEN c.started_at IS NULL THEN 'no_times' END AS reason
 FROM counted c LEFT JOIN moods m USING (conversation_id)
+LEFT JOIN cases_ k USING (conversation_id) LEFT JOIN again a USING (conversation_id)
 ORDER BY conversation_id

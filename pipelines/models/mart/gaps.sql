@@ -13,14 +13,14 @@ WITH shops AS (
 )
 SELECT k.metric, h.shop, CASE
     WHEN k.metric IN ('sales', 'sales_net', 'paid_orders', 'sales_per_buyer', 'sales_per_order', 'items_per_buyer', 'refund_rate',
-                      'refunded_orders') THEN CASE WHEN NOT h.orders THEN 'no_orders' ELSE 'no_observation' END
+                      'refunded_orders', 'refund_time') THEN CASE WHEN NOT h.orders THEN 'no_orders' ELSE 'no_observation' END
     WHEN k."group" = 'sales' AND NOT h.orders THEN 'no_orders'
     WHEN k."group" = 'sales' AND NOT h.buyers THEN 'no_buyer_ids'
     WHEN k."group" = 'satisfaction' AND NOT h.ratings THEN 'no_ratings'
     WHEN k.metric IN ('invited_rate', 'rated_rate') AND NOT h.invitations THEN 'no_invitations'
     WHEN k."group" = 'satisfaction' THEN 'no_observation'
     WHEN NOT h.chats THEN 'no_chats'
-    WHEN k."group" IN ('response', 'sales') AND NOT h.times THEN 'no_times'
+    WHEN (k."group" IN ('response', 'sales') OR k.metric = 'recontact_72h') AND NOT h.times THEN 'no_times'
     ELSE 'no_observation' END AS reason
 FROM kpis k, has h
 ANTI JOIN (SELECT DISTINCT metric, shop FROM metrics WHERE grain = 'shop') m ON m.metric = k.observed AND m.shop = h.shop

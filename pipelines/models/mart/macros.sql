@@ -30,3 +30,78 @@ FROM (SELECT *, 1.959963984540054 * CASE WHEN q IS NULL THEN sd / sqrt(n) ELSE s
                   GROUP BY ALL)
             GROUP BY kind, scale, lowest, highest, grain, shop, agent))
 ORDER BY shop, agent NULLS FIRST;
+-- 咨询/静默客单价比:两类买家各自的客单价、人数、比值和 95% 区间(对数正态近似)。谁来咨询不是随机的:比值是关联,不是客服的功劳
+CREATE OR REPLACE MACRO consulted_lift(from_day, to_day) AS TABLE
+SELECT shop, consulted, silent, consulted / nullif(silent, 0) AS lift,
+       consulted / nullif(silent, 0) * exp(-1.959963984540054 * spread) AS low,
+       consulted / nullif(silent, 0) * exp(1.959963984540054 * spread) AS high, n_consulted, n_silent
+FROM (SELECT *, sqrt((consulted_sd / consulted) ** 2 / n_consulted + (silent_sd / silent) ** 2 / n_silent) AS spread
+      FROM (SELECT shop, avg(fen) FILTER (WHERE class = 'consulted') AS consulted, avg(fen) FILTER (WHERE class = 'silent') AS silent,
+                   stddev_samp(fen) FILTER (WHERE class = 'consulted') AS consulted_sd, stddev_samp(fen) FILTER (WHERE class = 'silent') AS silent_sd,
+                   count(*) FILTER (WHERE class = 'consulted') AS n_consulted, count(*) FILTER (WHERE class = 'silent') AS n_silent
+            FROM (SELECT shop, class, customer, sum(paid_fen) AS fen FROM attributions
+                  WHERE is_primary AND paid_fen > 0 AND customer IS NOT NULL AND class IN ('consulted', 'silent')
+                    AND (from_day IS NULL OR day >= from_day::DATE) AND (to_day IS NULL OR day <= to_day::DATE)
+                  GROUP BY shop, class, customer)
+            GROUP BY shop))
+ORDER BY shop;
+-- 销售额的几个因子:某段时间付款的销售额 = 询单 × 成交买家/询单 × 成交额/成交买家(由询单而来的)+ 其余归客服的 + 静默;店铺行的 agent 为空
+CREATE OR REPLACE MACRO sales_factors(from_day, to_day) AS TABLE
+SELECT shop, agent, n_inquiries, CASE WHEN n_inquiries > 0 THEN n_buyers ELSE 0 END AS n_buyers,
+       CASE WHEN n_inquiries > 0 THEN inquiry_fen ELSE 0 END AS inquiry_fen,
+       sales_fen - silent_fen - CASE WHEN n_inquiries > 0 THEN inquiry_fen ELSE 0 END AS other_fen, silent_fen, sales_fen
+FROM (SELECT shop, agent, sum(asked)::BIGINT AS n_inquiries, count(DISTINCT buyer) AS n_buyers, coalesce(sum(fen) FILTER (WHERE buyer IS NOT NULL), 0)::BIGINT AS inquiry_fen,
+             coalesce(sum(fen) FILTER (WHERE class = 'silent'), 0)::BIGINT AS silent_fen, sum(fen)::BIGINT AS sales_fen
+      FROM (SELECT shop, NULL AS agent, day, 1 AS asked, NULL AS buyer, 0 AS fen, NULL AS class FROM inquiries
+            UNION ALL SELECT shop, agent, day, 1, NULL, 0, NULL FROM inquiry_agents
+            UNION ALL SELECT shop, NULL, day, 0, CASE WHEN inquiry_day IS NOT NULL THEN customer END, paid_fen, class FROM attributions WHERE is_primary AND paid_fen > 0
+            UNION ALL SELECT shop, agent, day, 0, CASE WHEN inquiry_day IS NOT NULL THEN customer END, paid_fen, class FROM attributions
+            WHERE is_primary AND paid_fen > 0 AND agent IS NOT NULL)
+      WHERE (from_day IS NULL OR day >= from_day::DATE) AND (to_day IS NULL OR day <= to_day::DATE)
+      GROUP BY shop, agent)
+ORDER BY shop, agent NULLS FIRST;
+-- 销售额为什么变:两段时间之差,按 Shapley 权重分给 流量(询单)、转化、客单价,加上其余归客服的与静默,分毫不差;某段没有的因子取另一段的
+CREATE OR REPLACE MACRO sales_change(before_from, before_to, after_from, after_to) AS TABLE
+SELECT shop, agent, s0 AS before_fen, s1 AS after_fen, s1 - s0 AS change_fen, traffic AS traffic_fen, conversion AS conversion_fen,
+       i1 - i0 - traffic - conversion AS value_fen, o1 - o0 AS other_fen, q1 - q0 AS silent_fen, n0, n1, b0, b1, i0, i1
+FROM (SELECT *, round((n1 - n0) * (c0 * v0 / 3 + (c0 * v1 + c1 * v0) / 6 + c1 * v1 / 3))::BIGINT AS traffic,
+             round((c1 - c0) * (n0 * v0 / 3 + (n0 * v1 + n1 * v0) / 6 + n1 * v1 / 3))::BIGINT AS conversion
+      FROM (SELECT *, coalesce(b0 / nullif(n0, 0), b1 / nullif(n1, 0), 0) AS c0, coalesce(b1 / nullif(n1, 0), b0 / nullif(n0, 0), 0) AS c1,
+                   coalesce(i0 / nullif(b0, 0), i1 / nullif(b1, 0), 0) AS v0, coalesce(i1 / nullif(b1, 0), i0 / nullif(b0, 0), 0) AS v1
+            FROM (SELECT shop, agent, sum(n0)::BIGINT AS n0, sum(n1)::BIGINT AS n1, sum(b0)::BIGINT AS b0, sum(b1)::BIGINT AS b1, sum(i0)::BIGINT AS i0,
+                         sum(i1)::BIGINT AS i1, sum(o0)::BIGINT AS o0, sum(o1)::BIGINT AS o1, sum(q0)::BIGINT AS q0, sum(q1)::BIGINT AS q1,
+                         sum(s0)::BIGINT AS s0, sum(s1)::BIGINT AS s1
+                  FROM (SELECT shop, agent, n_inquiries AS n0, 0 AS n1, n_buyers AS b0, 0 AS b1, inquiry_fen AS i0, 0 AS i1, other_fen AS o0, 0 AS o1,
+                               silent_fen AS q0, 0 AS q1, sales_fen AS s0, 0 AS s1 FROM sales_factors(before_from, before_to)
+                        UNION ALL SELECT shop, agent, 0, n_inquiries, 0, n_buyers, 0, inquiry_fen, 0, other_fen, 0, silent_fen, 0, sales_fen
+                        FROM sales_factors(after_from, after_to))
+                  GROUP BY shop, agent)))
+ORDER BY shop, agent NULLS FIRST;
+-- 每种归属规则下,各客服在某段时间的销售额(分);agent 为空是静默
+CREATE OR REPLACE MACRO attribution_by_rule(from_day, to_day) AS TABLE
+SELECT rule, shop, agent, sum(paid_fen)::BIGINT AS fen, count(*) AS n_orders FROM attribution_shares
+WHERE (from_day IS NULL OR day >= from_day::DATE) AND (to_day IS NULL OR day <= to_day::DATE)
+GROUP BY rule, shop, agent ORDER BY rule, shop, agent;
+-- 拿来比较的两段时间:最近 7 天(28 天)和紧挨着的前 7 天(28 天);只用过完的日子(数据到 23 点以后算过完),而且两段都要有数据
+CREATE OR REPLACE MACRO sales_periods() AS TABLE
+SELECT n_days, last_day - 2 * n_days + 1 AS before_from, last_day - n_days AS before_to, last_day - n_days + 1 AS after_from, last_day AS after_to
+FROM (SELECT unnest([7, 28]) AS n_days, min(day) AS first_day, max(day) FILTER (WHERE day < over_at) AS last_day
+      FROM attributions, (SELECT (as_of + INTERVAL 1 HOUR)::DATE AS over_at FROM runs ORDER BY run_id DESC LIMIT 1)
+      WHERE is_primary)
+WHERE first_day <= last_day - 2 * n_days + 1 ORDER BY n_days;
+-- 漏斗:咨询 → 接待 → 询单 → 下单 → 付款 → 不退,按 shop 店铺、day 日、topic 话题、product 商品、agent 客服或 team 团队;只算成熟的日子。客服的付款只算归属本人的,咨询就是他接待的
+CREATE OR REPLACE MACRO funnel(by_what, from_day, to_day) AS TABLE
+SELECT shop, part, count(*) AS n_consultations, count(*) FILTER (WHERE is_received) AS n_received, count(*) FILTER (WHERE is_inquiry) AS n_inquiries,
+       count(*) FILTER (WHERE is_inquiry AND is_ordered_d3) AS n_ordered, count(*) FILTER (WHERE is_inquiry AND is_paid) AS n_paid,
+       count(*) FILTER (WHERE is_inquiry AND is_kept) AS n_kept
+FROM (SELECT shop, day, CASE by_what WHEN 'day' THEN day::VARCHAR WHEN 'topic' THEN topic WHEN 'product' THEN product WHEN 'shop' THEN shop END AS part,
+             is_received, coalesce(is_inquiry, false) AS is_inquiry, is_ordered_d3, is_paid_d3 AS is_paid, is_kept, is_mature_d3
+      FROM consultations WHERE by_what IN ('shop', 'day', 'topic', 'product')
+      UNION ALL
+      SELECT r.shop, r.day, CASE by_what WHEN 'team' THEN a.team ELSE r.agent END, true, i.customer IS NOT NULL, coalesce(i.is_ordered_d3, false),
+             coalesce(i.is_credited_d3, false), coalesce(i.is_kept, false), c.is_mature_d3
+      FROM receptions r JOIN consultations c USING (shop, customer, day) LEFT JOIN agents a ON a.shop = r.shop AND a.agent = r.agent
+      LEFT JOIN inquiry_agents i ON i.shop = r.shop AND i.agent = r.agent AND i.customer = r.customer AND i.day = r.day
+      WHERE by_what IN ('agent', 'team'))
+WHERE is_mature_d3 AND (from_day IS NULL OR day >= from_day::DATE) AND (to_day IS NULL OR day <= to_day::DATE)
+GROUP BY shop, part ORDER BY shop, n_consultations DESC, part;

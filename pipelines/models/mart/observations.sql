@@ -16,8 +16,8 @@ WITH per_turn AS (
     FROM turns WHERE is_counted AND customer IS NOT NULL GROUP BY ALL
 ), sold AS (
     SELECT shop, agent, day, order_id, coalesce(customer, 'order ' || order_id) AS buyer, class, paid_fen, refunded_fen, items,
-           identity_tier
-    FROM attributions WHERE is_primary
+           identity_tier, refund_s
+    FROM attributions WHERE is_primary AND paid_fen > 0  -- a gift order of 0 yuan is in the ledger and makes nobody a buyer
 ), with_buyers AS (
     SELECT DISTINCT shop FROM orders JOIN (SELECT DISTINCT shop FROM conversations) USING (shop) WHERE customer IS NOT NULL
 ), either AS (
@@ -26,7 +26,7 @@ WITH per_turn AS (
     SELECT grain, shop, CASE grain WHEN 'agent' THEN agent END AS agent, day, unit, is_first, is_answered, wait_s
     FROM per_turn, either WHERE is_counted AND (grain = 'shop' OR agent IS NOT NULL)
 ), all_sold AS (
-    SELECT grain, shop, CASE grain WHEN 'agent' THEN agent END AS agent, day, order_id, buyer, class, paid_fen, refunded_fen, items
+    SELECT grain, shop, CASE grain WHEN 'agent' THEN agent END AS agent, day, order_id, buyer, class, paid_fen, refunded_fen, items, refund_s
     FROM sold, either WHERE grain = 'shop' OR agent IS NOT NULL
 ), all_ratings AS (
     SELECT grain, shop, CASE grain WHEN 'agent' THEN agent END AS agent, day, conversation_id, invited_at, rated_at, stars
@@ -62,6 +62,8 @@ UNION ALL SELECT 'mood_end', grain, shop, agent, day, unit, mood_end, 1, true FR
 UNION ALL SELECT 'mood_shift', grain, shop, agent, day, unit, mood_shift, 1, true FROM all_conversations WHERE mood_shift IS NOT NULL
 UNION ALL SELECT 'politeness', grain, c.shop, CASE grain WHEN 'agent' THEN m.agent END, c.day, m.conversation_id || ':' || m.rule_id || '@' || coalesce(m.agent, ''), m.is_met::INT, 1, true
 FROM moments m JOIN conversations c USING (conversation_id), either WHERE grain = 'shop' OR m.agent IS NOT NULL
+UNION ALL SELECT 'recontact_72h', a.grain, a.shop, a.agent, a.day, a.unit, c.is_recontacted::INT, 1, c.is_mature_recontact
+FROM all_conversations a JOIN conversations c ON c.conversation_id = a.unit WHERE c.is_recontacted IS NOT NULL
 UNION ALL SELECT 'csat', grain, shop, agent, day, conversation_id, (stars >= 4)::INT, 1, true FROM all_ratings WHERE stars IS NOT NULL
 UNION ALL SELECT 'dsat', grain, shop, agent, day, conversation_id, (stars <= 2)::INT, 1, true FROM all_ratings WHERE stars IS NOT NULL
 UNION ALL SELECT 'rated_rate', grain, shop, agent, day, conversation_id, (stars IS NOT NULL)::INT, 1, true FROM all_ratings WHERE invited_at IS NOT NULL
@@ -89,3 +91,17 @@ UNION ALL SELECT 'reminded_share', 'shop', shop, NULL, day, order_id, (class = '
 UNION ALL SELECT 'match_rate', 'shop', shop, NULL, day, order_id, (identity_tier IS NOT NULL)::INT, 1, true FROM sold WHERE shop IN (SELECT shop FROM with_buyers)
 UNION ALL SELECT 'match_rate_quoted', 'shop', shop, NULL, day, order_id, coalesce(identity_tier = 'order_number', false)::INT, 1, true
 FROM sold WHERE shop IN (SELECT shop FROM with_buyers)
+UNION ALL SELECT 'sales_per_buyer_consulted', grain, shop, agent, day, buyer, paid_fen, 1, true FROM all_sold WHERE class = 'consulted'
+UNION ALL SELECT 'sales_per_buyer_silent', 'shop', shop, NULL, day, buyer, paid_fen, 1, true FROM sold WHERE class = 'silent' AND shop IN (SELECT shop FROM with_buyers)
+UNION ALL SELECT 'refund_time', grain, shop, agent, day, order_id, refund_s, 1, true FROM all_sold WHERE refund_s IS NOT NULL
+UNION ALL SELECT 'repeat_90d', 'shop', shop, NULL, first_day, customer, is_repeat_90d::INT, 1, is_mature_90d FROM buyers
+UNION ALL SELECT 'reminder_success', grain, shop, CASE grain WHEN 'agent' THEN agent END, day, order_id, is_paid_24h::INT, 1, is_mature FROM reminders, either
+UNION ALL SELECT 'reminder_expected', grain, shop, CASE grain WHEN 'agent' THEN agent END, day, order_id, expected, 1, is_mature FROM reminders, either WHERE expected IS NOT NULL
+UNION ALL SELECT 'consultations', 'shop', shop, NULL, day, customer, 1, NULL, true FROM consultations
+UNION ALL SELECT 'received_rate', 'shop', shop, NULL, day, customer, is_received::INT, 1, true FROM consultations
+UNION ALL SELECT 'ordering_rate', 'shop', shop, NULL, day, customer, is_ordered_d3::INT, 1, is_mature_d3 FROM inquiries
+UNION ALL SELECT 'ordering_rate', 'agent', shop, agent, day, customer, is_ordered_d3::INT, 1, is_mature_d3 FROM inquiry_agents
+UNION ALL SELECT 'payment_rate', 'shop', shop, NULL, day, customer, is_paid_d3::INT, 1, is_mature_d3 FROM inquiries WHERE is_ordered_d3
+UNION ALL SELECT 'payment_rate', 'agent', shop, agent, day, customer, is_credited_d3::INT, 1, is_mature_d3 FROM inquiry_agents WHERE is_ordered_d3
+UNION ALL SELECT 'kept_rate', 'shop', shop, NULL, day, customer, is_kept::INT, 1, is_mature_d3 FROM inquiries WHERE is_paid_d3
+UNION ALL SELECT 'kept_rate', 'agent', shop, agent, day, customer, is_kept::INT, 1, is_mature_d3 FROM inquiry_agents WHERE is_credited_d3
