@@ -43,6 +43,7 @@ KeepRaw = Annotated[
 FromDay = Annotated[Optional[str], typer.Option("--from", help="起日,如 2026-09-01")]  # noqa: UP045
 ToDay = Annotated[Optional[str], typer.Option("--to", help="止日(含)")]  # noqa: UP045
 DEFAULT_HOME = Path("qc-home")
+INTERRUPTED = "已中断;已读完的文件保留,没有发布新结果。再次运行会接着做。"
 
 
 @app.command()
@@ -403,12 +404,16 @@ def _guarded(work: Callable[[], Any]) -> Any:
 
     try:
         return work()
+    except (KeyboardInterrupt, duckdb.InterruptException):
+        _fail(INTERRUPTED, 1)
+    except RuntimeError as e:
+        if str(e) != "Query interrupted":  # what DuckDB makes of Ctrl-C while it works
+            raise
+        _fail(INTERRUPTED, 1)
     except (SettingsError, MappingError, RulebookError, FileNotFoundError, QueryError, LabelsError) as e:
         _fail(str(e), 2)
     except (NightError, LedgerError, StoreError, UnreadableFile, WeightsError, LookupError, duckdb.Error, PermissionError) as e:
         _fail(str(e), 1)
-    except KeyboardInterrupt:
-        _fail("已中断;已读完的文件保留,没有发布新结果。再次运行会接着做。", 1)
 
 
 def _fail(message: str, code: int) -> NoReturn:

@@ -14,12 +14,11 @@ import duckdb
 from pydantic import BaseModel
 
 from pipelines import ingest, mart, scoring, settings, sources, store
-from pipelines.ingest import Outcome
+from pipelines.ingest import Outcome, Progress
 from pipelines.mart import Book
 from qc import rulebook
 from qc.intake import Kind
 
-Progress = Callable[[str, int, int], None]
 Pages = Callable[[Path, Path, str], Path]  # mart, folder, language -> the entry page
 
 
