@@ -14,19 +14,8 @@ from ruamel.yaml import YAML
 from pipelines import store
 from pipelines.store import MODELS
 from qc import (
-    attribution,
-    casemix,
-    damage,
-    detectors,
-    dialogue,
-    frames,
-    hours,
-    ledger,
-    promises,
-    reminders,
-    senders,
-    substance,
-)
+    adjust, attribution, casemix, damage, detectors, dialogue, frames, hours, ledger, products, promises, reminders, senders, substance,
+)  # fmt: skip
 from qc.casewords import Lexicon
 from qc.dialogue import Profile
 from qc.metrics import KPIS, REASONS
@@ -35,9 +24,13 @@ from qc.rulebook import Pack, Scorecard
 # In the order they build on each other; each is models/<name>.sql.
 TABLES = (
     "messages", "turns", "conversations", "promises", "coverage", "case_reasons", "findings", "moments", "entries", "scores", "orders", "agents",
-    "ratings", "receptions", "inquiries", "attributions", "attribution_shares", "inquiry_agents", "buyers", "reminders",
+    "ratings", "receptions", "consultations", "inquiries", "attributions", "attribution_shares", "inquiry_agents", "lost_inquiries",
+    "buyers", "reminders",
     "vendor_figures",
 )  # fmt: skip
+# What is compared like with like: table -> what tells its comparisons apart; the cases are models/cases/<name>.sql.
+ADJUSTED = {"like_with_like": ("metric",), "quality_worth": ("factor", "metric")}
+STRATA = ("topic", "price_band", "is_returning", "hour_band")  # the last is given up first where others are too few
 ON_TOP = (
     "observations",
     "metrics",
@@ -52,6 +45,8 @@ COPIED_MEANING = {
     "reviews": "人工复核,每条一行;复核只增不改",
     "rules": "规则,每条一行:查什么、为什么、该怎么说",
     "attribution_rules": "归属规则,每种一行;第一种是计算用的,其余用来比较",
+    "like_with_like": "同样的客户比:每位客服的转化、客单价,旁边是同样的询单(话题、价位、新老客、时段)在别的客服手里的结果;是关联,不是定论",
+    "quality_worth": "服务好坏和成交:按首次等待、流程阶段、情绪变化分档的转化与退款,旁边是同样的询单在别的档里的结果;是关联,不是定论",
     "scorecard_items": "评分卡的评分项及其规则,每对一行",
     "kpis": "指标的登记表:中文名、单位、算法、公式",
     "reasons": "原因代码的中英文说明",
@@ -90,24 +85,26 @@ def build(con: duckdb.DuckDBPyConnection, book: Book, as_of: datetime | None, sc
     turns = dialogue.turns(messages, book.profile, as_of=as_of, pleasantries=book.pleasantries)
     step("检查用语")
     found = damage.without_unread(detectors.inspect(messages, turns, book.packs), messages)
-    said = promises.replies(messages, book.profile, book.substance)
-    asked = promises.questions(messages, book.substance, book.pleasantries)
-    pace = promises.pace(turns, said, asked, book.profile, as_of=as_of, calendar=book.hours)
-    kept = promises.promises(turns, said, asked, found.findings, messages, as_of=as_of, calendar=book.hours)
+    timed = promises.measure(
+        turns, messages, found.findings, book.profile, book.substance, book.pleasantries, as_of=as_of, calendar=book.hours
+    )
     scored = ledger.score(found.findings, found.moments, messages, book.packs, book.scorecard)
     step("客户情绪")
-    felt = messages.filter((pl.col("sender_kind") == "customer") & (pl.col("content_kind") == "text") & ~pl.col("is_damaged"))
-    sentiment = score(felt["text"].unique())
+    said = messages.filter(
+        (pl.col("sender_kind") == "customer") & (pl.col("content_kind") == "text") & ~pl.col("is_damaged")
+    )
+    sentiment = score(said["text"].unique())
     step("订单归属")
     orders = frames.of(frames.Order, _model(con, "current_orders"))
     step("话题与阶段")
     mix = casemix.classify(messages, book.lexicons, orders)
     given = {
-        "arranged": messages, "sentiment": sentiment, "turns_": turns, "pace_": pace, "promises_": kept, "cases_": mix.cases,
+        "arranged": messages, "sentiment": sentiment, "turns_": turns, "pace_": timed.pace, "promises_": timed.promises, "cases_": mix.cases,
         "case_reasons_": mix.reasons, "findings_": found.findings,
         "moments_": found.moments, "entries_": scored.entries, "scores_": scored.scores, "orders_": orders,
         "paid_": attribution.parents(orders), "attributions_": attribution.attribute(orders, messages, rule=book.attribution[0]),
         "shares_": attribution.shares(orders, messages, book.attribution),
+        "products_": products.shown_in(messages),
         "reminders_": reminders.reminders(orders, messages, as_of),
         "ratings_": _model(con, "current_ratings"),
         "roster_": store.frame(con, 'SELECT shop, agent, name, team, "from" FROM fact_agents'),
@@ -117,12 +114,25 @@ def build(con: duckdb.DuckDBPyConnection, book: Book, as_of: datetime | None, sc
     step("汇总")
     for name in TABLES:
         con.execute(f"CREATE TABLE mart.{name} AS {_sql(MODELS / f'{name}.sql')}")
+    for name, keys in ADJUSTED.items():
+        con.register("adjusted_", _adjusted(con, name, keys))
+        con.execute(f"CREATE TABLE mart.{name} AS SELECT * FROM adjusted_ ORDER BY ALL")
+        con.unregister("adjusted_")
     _reference(con, book)
     for name in COPIED:
         con.execute(f"CREATE TABLE mart.{name} AS SELECT * FROM warehouse.{name} ORDER BY ALL")
     con.execute("DELETE FROM mart.runs")  # written last, when this run's own row is complete
     for name in given:
         con.unregister(name)
+
+
+def _adjusted(con: duckdb.DuckDBPyConnection, name: str, keys: Sequence[str]) -> pl.DataFrame:
+    """Observed beside expected for each of `keys`, from models/cases/<name>.sql."""
+    cases = store.frame(con, _sql(MODELS / "cases" / f"{name}.sql"))
+    found = [(of, adjust.observed_expected(some, STRATA)) for of, some in cases.group_by(keys, maintain_order=True)]
+    named = [some.select(*(pl.lit(v).alias(k) for k, v in zip(keys, of, strict=True)), pl.all()) for of, some in found]
+    nothing = adjust.observed_expected(cases.clear(), STRATA).select(*(pl.lit("").alias(k) for k in keys), pl.all())
+    return pl.concat([nothing, *named])
 
 
 def finish(path: Path, profile: str) -> None:
@@ -187,9 +197,24 @@ def _reference(con: duckdb.DuckDBPyConnection, book: Book) -> None:
         "scorecard", "section", "section_title", "section_title_en", "section_weight", "item", "title", "title_en", "weight", "rule_id",
     ]  # fmt: skip
     kpis = [
-        (k.id, k.zh, k.en, k.kind, k.unit, k.observed, k.group, k.formula, k.better, k.target, k.scale, *_range(k.unit)) for k in KPIS
+        (k.id, k.zh, k.en, k.kind, k.unit, k.observed, k.group, k.formula, k.better, k.target, k.scale, *_range(k.unit))
+        for k in KPIS
     ]
-    kpi_columns = ["metric", "zh", "en", "kind", "unit", "observed", "group", "formula", "better", "target", "scale", "lowest", "highest"]
+    kpi_columns = [
+        "metric",
+        "zh",
+        "en",
+        "kind",
+        "unit",
+        "observed",
+        "group",
+        "formula",
+        "better",
+        "target",
+        "scale",
+        "lowest",
+        "highest",
+    ]
     shared = [(n, r.id, r.title, r.title_en, r.pick, r.until, r.look_back_h) for n, r in enumerate(book.attribution, 1)]
     share_columns = ["nth", "rule", "title", "title_en", "pick", "until", "look_back_h"]
     reasons = [(code, zh, en) for code, (zh, en) in REASONS.items()]

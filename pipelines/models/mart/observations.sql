@@ -119,3 +119,11 @@ UNION ALL SELECT 'refund_time', grain, shop, agent, day, order_id, refund_s, 1, 
 UNION ALL SELECT 'repeat_90d', 'shop', shop, NULL, first_day, customer, is_repeat_90d::INT, 1, is_mature_90d FROM buyers
 UNION ALL SELECT 'reminder_success', grain, shop, CASE grain WHEN 'agent' THEN agent END, day, order_id, is_paid_24h::INT, 1, is_mature FROM reminders, either
 UNION ALL SELECT 'reminder_expected', grain, shop, CASE grain WHEN 'agent' THEN agent END, day, order_id, expected, 1, is_mature FROM reminders, either WHERE expected IS NOT NULL
+UNION ALL SELECT 'consultations', 'shop', shop, NULL, day, customer, 1, NULL, true FROM consultations
+UNION ALL SELECT 'received_rate', 'shop', shop, NULL, day, customer, is_received::INT, 1, true FROM consultations
+UNION ALL SELECT 'ordering_rate', 'shop', shop, NULL, day, customer, is_ordered_d3::INT, 1, is_mature_d3 FROM inquiries
+UNION ALL SELECT 'ordering_rate', 'agent', shop, agent, day, customer, is_ordered_d3::INT, 1, is_mature_d3 FROM inquiry_agents
+UNION ALL SELECT 'payment_rate', 'shop', shop, NULL, day, customer, is_paid_d3::INT, 1, is_mature_d3 FROM inquiries WHERE is_ordered_d3
+UNION ALL SELECT 'payment_rate', 'agent', shop, agent, day, customer, is_credited_d3::INT, 1, is_mature_d3 FROM inquiry_agents WHERE is_ordered_d3
+UNION ALL SELECT 'kept_rate', 'shop', shop, NULL, day, customer, is_kept::INT, 1, is_mature_d3 FROM inquiries WHERE is_paid_d3
+UNION ALL SELECT 'kept_rate', 'agent', shop, agent, day, customer, is_kept::INT, 1, is_mature_d3 FROM inquiry_agents WHERE is_credited_d3
