@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 import polars as pl
 
@@ -21,6 +22,27 @@ COMPLAINT, SOLUTION = "CUSTOMER_COMPLAINS", "SOLUTION_PROPOSED"  # the rules tha
 _SILENT = (
     "card",
 )  # what an agent sends without saying anything; a picture may be the answer: the doubt is the agent's
+
+
+class Measured(NamedTuple):
+    """What is known of the time of each turn, and the promises."""
+
+    pace: pl.DataFrame  # frames.Pace
+    promises: pl.DataFrame  # frames.Promise
+
+
+def measure(
+    turns: pl.DataFrame, messages: pl.DataFrame, findings: pl.DataFrame, profile: Profile, lexicon: substance.Lexicon,
+    pleasantries: Sequence[str] = (), *, as_of: datetime | None, calendar: hours.Calendar = (),
+) -> Measured:  # fmt: skip
+    """frames.Turn, frames.Message, frames.Finding -> Measured, in a fixed order."""
+    said, asked = replies(messages, profile, lexicon), questions(messages, lexicon, pleasantries)
+    made = [_first_answer(turns), _preliminary(turns, said, asked), _solution(turns, findings, messages)]
+    rows = pl.concat([m.select(_MADE) for m in made]).sort("conversation_id", "promise")
+    return Measured(
+        pace(turns, said, asked, profile, as_of=as_of, calendar=calendar),
+        frames.of(frames.Promise, _settled(rows, as_of, calendar)),
+    )
 
 
 def replies(messages: pl.DataFrame, profile: Profile, lexicon: substance.Lexicon) -> pl.DataFrame:
@@ -84,16 +106,6 @@ def pace(
         frames.Pace,
         rows.with_columns(substantive_s=seconds(pl.col("said_at") - pl.col("asked_at")), is_stalled=stalled).sort(key),
     )
-
-
-def promises(
-    turns: pl.DataFrame, said: pl.DataFrame, asked: pl.DataFrame, findings: pl.DataFrame, messages: pl.DataFrame, *,
-    as_of: datetime | None, calendar: hours.Calendar = (),
-) -> pl.DataFrame:  # fmt: skip
-    """frames.Turn, `replies`, `questions`, frames.Finding, frames.Message -> frames.Promise, in a fixed order."""
-    made = [_first_answer(turns), _preliminary(turns, said, asked), _solution(turns, findings, messages)]
-    rows = pl.concat([m.select(_MADE) for m in made]).sort("conversation_id", "promise")
-    return frames.of(frames.Promise, _settled(rows, as_of, calendar))
 
 
 _MADE = [

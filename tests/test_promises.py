@@ -27,13 +27,9 @@ def made(*dialogues: str, as_of: str = "2026-01-09") -> tuple[pl.DataFrame, pl.D
     now = datetime.fromisoformat(as_of)
     messages = talk([(f"c{i}", text) for i, text in enumerate(dialogues, 1)], pleasantries()).messages
     turns = turns_of(messages, FAIR, as_of=now, pleasantries=pleasantries())
-    said = promises.replies(messages, FAIR, LEXICON)
-    asked = promises.questions(messages, LEXICON, pleasantries())
     findings = inspect(messages, turns, shipped()).findings
-    return (
-        promises.pace(turns, said, asked, FAIR, as_of=now),
-        promises.promises(turns, said, asked, findings, messages, as_of=now),
-    )
+    made = promises.measure(turns, messages, findings, FAIR, LEXICON, pleasantries(), as_of=now)
+    return made.pace, made.promises
 
 
 def standing(promise: str, *dialogues: str, **more: str) -> list[tuple[str, str | None, float | None]]:
