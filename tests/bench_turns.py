@@ -1,7 +1,8 @@
 """How fast are turns and their figures? `python tests/bench_turns.py 1000000 10000000` prints a line a size; nothing is asserted.
 
 The yardstick is DuckDB sorting the same table by conversation and time in the same run, which any way of making turns has to
-do. Every step runs in a process of its own, so that its peak memory is its own; half of the texts are never said twice.
+do; CPU time beside the wall's, for a machine that others use too. Every step runs in a process of its own, so that its peak
+memory is its own; half of the texts are never said twice.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import NamedTuple
 
 import duckdb
 import numpy as np
@@ -26,6 +28,22 @@ from qc import dialogue, frames, profiles
 
 AS_OF = datetime(2026, 10, 1)
 KINDS = ("customer", "agent", "assist", "bot", "system")
+
+
+class Cost(NamedTuple):
+    """Seconds."""
+
+    wall: float
+    cpu: float
+
+    def after(self, since: Cost) -> Cost:
+        """What came between."""
+        return Cost(self.wall - since.wall, self.cpu - since.cpu)
+
+
+def clock() -> Cost:
+    """Now, by the wall and by this process."""
+    return Cost(time.perf_counter(), time.process_time())
 
 
 def messages(n: int) -> pl.DataFrame:
@@ -46,24 +64,24 @@ def messages(n: int) -> pl.DataFrame:
     )  # fmt: skip
 
 
-def sort(columns: str, table: Path, _: Path) -> float:
+def sort(columns: str, table: Path, _: Path) -> Cost:
     """DuckDB's sort of these columns of the table."""
     con = duckdb.connect()
     con.execute(f"CREATE TABLE m AS SELECT {columns} FROM '{table}'")
-    start = time.perf_counter()
+    since = clock()
     con.execute("CREATE TABLE s AS SELECT * FROM m ORDER BY conversation_id, sent_at, source_row")
-    return time.perf_counter() - start
+    return clock().after(since)
 
 
-def turns(names: str, table: Path, mart: Path) -> float:
+def turns(names: str, table: Path, mart: Path) -> Cost:
     """Messages as ingested -> turns under these profiles, and their figures by day in five grains, in an empty mart."""
     chosen = [settings.profile(data_dir(), n) for n in names.split(",")]
     words = rules.load_words(data_dir() / "lexicons" / "pleasantries.yaml")
     messages = pl.read_parquet(table)
-    start = time.perf_counter()
+    since = clock()
     judged = dialogue.under_profiles(dialogue.arrange(messages), chosen, as_of=AS_OF, pleasantries=words)
     made = pl.concat([frames.of(frames.ProfileTurn, t.with_columns(profile=pl.lit(p.id))) for p, t in judged])
-    print(f"    {len(made):,} turns after {time.perf_counter() - start:.1f} s", flush=True)
+    print(f"    {len(made):,} turns after {clock().after(since).wall:.1f} s", flush=True)
     with duckdb.connect(str(mart)) as con:
         con.register("turns_", made)
         con.register("profiles_", profiles.listed(chosen[0], chosen[1:]))
@@ -72,12 +90,12 @@ def turns(names: str, table: Path, mart: Path) -> float:
         con.execute(
             f"CREATE OR REPLACE TABLE metrics AS {(MODELS / 'mart' / 'metrics.sql').read_text(encoding='utf-8')}"
         )
-    return time.perf_counter() - start
+    return clock().after(since)
 
 
 NARROW = "conversation_id, sent_at, sender_kind, agent, content_kind, source_row"
 EVERY = "fair,douyin,jd,kuaishou,pdd,taobao"
-STEPS: dict[str, tuple[Callable[[str, Path, Path], float], str]] = {
+STEPS: dict[str, tuple[Callable[[str, Path, Path], Cost], str]] = {
     "DuckDB sorts the columns that turns need": (sort, NARROW),
     "DuckDB sorts the whole table": (sort, "*"),
     "turns and figures under fair": (turns, "fair"),
@@ -85,14 +103,14 @@ STEPS: dict[str, tuple[Callable[[str, Path, Path], float], str]] = {
 }
 
 
-def measured(step: str, table: Path, mart: Path) -> tuple[float, float]:
-    """Wall seconds of a step and the peak memory (MB) of the process that does nothing else."""
+def measured(step: str, table: Path, mart: Path) -> tuple[Cost, float]:
+    """The cost of a step and the peak memory (MB) of the process that does nothing else."""
     told = table.with_suffix(".seconds")
     process = subprocess.Popen([sys.executable, __file__, "--step", step, str(table), str(mart), str(told)])
     _, status, usage = os.wait4(process.pid, 0)
     if status:
         raise RuntimeError(f"「{step}」 ended with {status}")
-    return float(told.read_text()), usage.ru_maxrss / 1024
+    return Cost(*map(float, told.read_text().split())), usage.ru_maxrss / 1024
 
 
 def main() -> None:
@@ -100,19 +118,22 @@ def main() -> None:
     if sys.argv[1:2] == ["--step"]:
         work, what = STEPS[sys.argv[2]]
         table, mart, told = map(Path, sys.argv[3:])
-        told.write_text(str(work(what, table, mart)))
+        told.write_text(" ".join(map(str, work(what, table, mart))))
         return
     for n in [int(a) for a in sys.argv[1:]] or [1_000_000]:
         with TemporaryDirectory() as folder:
             docs._empty_mart(Path(folder)).close()
             table = Path(folder) / "messages.parquet"
             messages(n).write_parquet(table)
-            found: list[float] = []
+            sorts: list[Cost] = []
             for step in STEPS:
-                wall, peak = measured(step, table, Path(folder) / "mart.duckdb")
-                found.append(wall)
-                ratios = " and ".join(f"{wall / sort:.2f}" for sort in found[:2])
-                print(f"{n:>11,}  {step:42} {wall:6.1f} s  {ratios} x the sorts, peak {peak:,.0f} MB", flush=True)
+                cost, peak = measured(step, table, Path(folder) / "mart.duckdb")
+                sorts = sorts if len(sorts) == 2 else [*sorts, cost]
+                wall, cpu = (
+                    " and ".join(f"{getattr(cost, k) / getattr(s, k):.2f}" for s in sorts) for k in Cost._fields
+                )
+                print(f"{n:>11,}  {step:42} {cost.wall:6.1f} s, CPU {cost.cpu:6.1f} s; x the sorts: wall {wall}, CPU {cpu}; "
+                      f"peak {peak:,.0f} MB", flush=True)  # fmt: skip
 
 
 if __name__ == "__main__":
