@@ -115,13 +115,12 @@ def build(
     found = damage.without_unread(detectors.inspect(messages, turns, book.packs, beside), messages)
     scored = ledger.score(found.findings, found.moments, messages, book.packs, book.scorecard, _verdicts(con))
     step("承诺与负荷")
-    said = promises.replies(messages, book.profile, book.substance)
-    asked = promises.questions(messages, book.substance, book.pleasantries)
-    pace = promises.pace(turns, said, asked, book.profile, as_of=as_of, calendar=book.hours)
-    kept = promises.promises(turns, said, asked, found.findings, messages, as_of=as_of, calendar=book.hours)
+    timed = promises.measure(
+        turns, messages, found.findings, book.profile, book.substance, pleasantries=book.pleasantries, as_of=as_of, calendar=book.hours
+    )
     step("订单归属")
     given = {
-        "arranged": messages, "sentiment": sentiment, "mood_grams_": mood_grams, "turns_": turns, "pace_": pace, "promises_": kept, "cases_": mix.cases,
+        "arranged": messages, "sentiment": sentiment, "mood_grams_": mood_grams, "turns_": turns, "pace_": timed.pace, "promises_": timed.promises, "cases_": mix.cases,
         "profile_turns_": profile_turns, "profiles_": profiles.listed(book.profile, book.profiles), "case_reasons_": mix.reasons, "findings_": found.findings,
         "moments_": found.moments, "entries_": scored.entries, "scores_": scored.scores, "orders_": orders,
         "paid_": attribution.parents(orders), "attributions_": attribution.attribute(orders, messages, rule=book.attribution[0]),
