@@ -6,9 +6,10 @@ from typing import Any
 
 import duckdb
 
-from reports import charts
+from reports import charts, inquiries
 from reports.facts import Facts, Links
 from reports.html import page, picture
+from reports.inquiries import who
 from reports.queries import Row, grouped, rows
 from reports.views import shown
 from reports.words import Words
@@ -27,11 +28,12 @@ def render(con: duckdb.DuckDBPyConnection, facts: Facts, links: Links, w: Words)
     rules = rows(con, "SELECT rule, title, title_en FROM attribution_rules ORDER BY nth")
     lifts = {r["shop"]: r for r in rows(con, "FROM consulted_lift(NULL, NULL)")}
     reminded = grouped(_reminded(con), "shop")
+    asked = inquiries.gather(con)
     sections = [
         {"shop": shop, "changes": _explained(changes, facts, links, w, shop),
          "rules": _rules(rules, shares.get((shop,), []), facts, links, w, shop),
-         "lift": _lift(lifts.get(shop)),
-         "reminded": [{**r, **_who(facts, links, w, shop, r["agent"])} for r in reminded.get((shop,), [])]}
+         "lift": _lift(lifts.get(shop)), **inquiries.section(asked, facts, links, w, shop),
+         "reminded": [{**r, **who(facts, links, w, shop, r["agent"])} for r in reminded.get((shop,), [])]}
         for shop in shops
     ]  # fmt: skip
     return page("sales.html", w=w, root="", facts=facts, sections=sections, rules=rules, terms=TERMS)
@@ -56,21 +58,13 @@ def _reminded(con: duckdb.DuckDBPyConnection) -> list[Row]:
         ORDER BY shop, agent NULLS FIRST""")  # fmt: skip
 
 
-def _who(facts: Facts, links: Links, w: Words, shop: str, agent: str | None) -> dict[str, Any]:
-    """Name and page of an agent, or the whole shop."""
-    if agent is None:
-        return {"name": w.whole_shop, "href": None}
-    name = next((a["name"] for a in facts.agents if a["shop"] == shop and a["agent"] == agent), agent)
-    return {"name": name, "href": links.agents.get((shop, agent))}
-
-
 def _explained(
     changes: list[tuple[Row, dict[Any, list[Row]]]], facts: Facts, links: Links, w: Words, shop: str
 ) -> list[dict[str, Any]]:
     """A picture of the shop's change and a table with everybody's, for each pair of periods."""
     made = []
     for period, found in changes:
-        lines = [{**r, **_who(facts, links, w, shop, r["agent"])} for r in found.get((shop,), [])]
+        lines = [{**r, **who(facts, links, w, shop, r["agent"])} for r in found.get((shop,), [])]
         if lines:
             said = w.period_days.format(n=period["n_days"], **period)
             made.append({"said": said, "lines": lines, **_waterfall(lines[0], w)})
@@ -92,8 +86,8 @@ def _rules(rules: list[Row], shares: list[Row], facts: Facts, links: Links, w: W
     lines = []
     for agent in [*agents, None]:
         each = [fen.get((agent, r["rule"]), 0) for r in rules]
-        who = _who(facts, links, w, shop, agent) if agent else {"name": w.class_silent, "href": None}
-        lines.append({**who, "each": each, "moves": max(each) - min(each)})
+        one = who(facts, links, w, shop, agent) if agent else {"name": w.class_silent, "href": None}
+        lines.append({**one, "each": each, "moves": max(each) - min(each)})
     people = [(line["name"], [float(f) for f in line["each"]]) for line in lines[:-1]]
     pictures = [
         {"src": picture(charts.ranges(some, "fen")), "alt": "; ".join(f"{n} {shown(min(v), 'fen')}–{shown(max(v), 'fen')}" for n, v in some)}

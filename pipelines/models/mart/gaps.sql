@@ -14,7 +14,7 @@ WITH shops AS (
 )
 SELECT k.metric, h.shop, CASE
     WHEN k.metric IN ('sales', 'sales_net', 'paid_orders', 'sales_per_buyer', 'sales_per_order', 'items_per_buyer', 'refund_rate',
-                      'refunded_orders', 'refund_time') THEN CASE WHEN NOT h.orders THEN 'no_orders' ELSE 'no_observation' END
+                      'refunded_orders', 'refund_time', 'sales_net_per_buyer', 'paid_order_rate') THEN CASE WHEN NOT h.orders THEN 'no_orders' ELSE 'no_observation' END
     WHEN k."group" = 'sales' AND NOT h.orders THEN 'no_orders'
     WHEN k."group" = 'sales' AND NOT h.buyers THEN 'no_buyer_ids'
     WHEN k."group" = 'satisfaction' AND NOT h.ratings THEN 'no_ratings'
