@@ -14,7 +14,7 @@ app = typer.Typer(
     name="qc", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None,
     help="客服质检:每晚检查全部客服会话,算清每位客服的响应、用语、满意度与销售,每个数字都能追到原话。",
 )  # fmt: skip
-rules_app = typer.Typer(no_args_is_help=True, help="规则:检查、列出。")
+rules_app = typer.Typer(no_args_is_help=True, help="规则:检查、试用、比较、新写。")
 app.add_typer(rules_app, name="rules")
 profiles_app = typer.Typer(no_args_is_help=True, help="定义口径:同样的会话,各平台各怎么算。")
 app.add_typer(profiles_app, name="profiles")
@@ -43,6 +43,7 @@ KeepRaw = Annotated[
 FromDay = Annotated[Optional[str], typer.Option("--from", help="起日,如 2026-09-01")]  # noqa: UP045
 ToDay = Annotated[Optional[str], typer.Option("--to", help="止日(含)")]  # noqa: UP045
 DEFAULT_HOME = Path("qc-home")
+INTERRUPTED = "已中断;已读完的文件保留,没有发布新结果。再次运行会接着做。"
 
 
 @app.command()
@@ -114,7 +115,7 @@ def report(home: Home = DEFAULT_HOME, lang: Lang = "zh") -> None:
 
 
 @app.command()
-def explain(what: Annotated[str, typer.Argument(help="会话编号、命中编号,或「客服账号 指标」", show_default=False)],
+def explain(what: Annotated[str, typer.Argument(help="会话编号(加 #seq 则说明那句话的情绪)、命中编号、承诺编号,或「客服账号 指标」", show_default=False)],
             metric: Annotated[Optional[str], typer.Argument(help="指标编号,与客服账号一起给", show_default=False)] = None,  # noqa: UP045
             home: Home = DEFAULT_HOME, json: Json = False) -> None:  # fmt: skip
     """一个数字从哪里来:从客服的指标或会话的得分,一直走到源文件的那一行。"""
@@ -186,12 +187,43 @@ def metrics(json: Json = False) -> None:
 
 
 @rules_app.command("check")
-def rules_check(home: Home = DEFAULT_HOME, json: Json = False) -> None:
+def rules_check(home: Home = DEFAULT_HOME, json: Json = False,
+                mutate: Annotated[bool, typer.Option("--mutate", help="再把每条规则逐处弄坏,看例句察觉不察觉")] = False) -> None:  # fmt: skip
     """把每条规则自带的例句全部跑一遍:该中的要中,不该中的不能中。"""
     from pipelines import terminal
 
-    if not _guarded(lambda: terminal.rules_check(home, as_json=json)):
+    if not _guarded(lambda: (terminal.rules_mutate if mutate else terminal.rules_check)(home, as_json=json)):
         raise typer.Exit(1)
+
+
+@rules_app.command("try")
+def rules_try(what: Annotated[str, typer.Argument(help="规则编号,或规则文件、文件夹", show_default=False)],
+              since: Annotated[Optional[str], typer.Option("--since", help="只看这一天起的会话,如 2026-09-01")] = None,  # noqa: UP045
+              quotes: Annotated[int, typer.Option("--quotes", help="每条规则随机看几句")] = 20,
+              home: Home = DEFAULT_HOME, json: Json = False) -> None:  # fmt: skip
+    """规则在自己店铺的会话里命中多少处、占多少会话(带区间),随机看二十句原话;不改任何结果。"""
+    from pipelines import rulebench, terminal
+
+    day = _instant(since)
+    terminal.trial(_guarded(lambda: rulebench.attempt(home, what, day.date() if day else None, quotes)), as_json=json)
+
+
+@rules_app.command("diff")
+def rules_diff(old: Annotated[Path, typer.Argument(help="旧的规则文件或文件夹", show_default=False)],
+               new: Annotated[Path, typer.Argument(help="新的规则文件或文件夹", show_default=False)],
+               home: Home = DEFAULT_HOME, json: Json = False) -> None:  # fmt: skip
+    """换成新规则,哪些会话、哪些客服的质检分会动,动多少,因为哪条规则;不改任何结果。"""
+    from pipelines import rulebench, terminal
+
+    terminal.moved(_guarded(lambda: rulebench.compare(home, old, new)), as_json=json)
+
+
+@rules_app.command("new")
+def rules_new(rule_id: Annotated[str, typer.Argument(metavar="ID", help="编号:大写英文、数字、下划线", show_default=False)]) -> None:
+    """打印一个规则文件的样板,例句留着要填;用 > 存成 .yaml。"""
+    from pipelines import rulebench
+
+    typer.echo(rulebench.template(rule_id))
 
 
 @profiles_app.command("compare")
@@ -228,6 +260,63 @@ def forget(customer: Annotated[str, typer.Argument(help="客户号,店铺自己�
         done = _guarded(lambda: job.forget(who, _request(home, lang=lang), show.step, pages.write))
     terminal.table(["哪里", "多少"], job.told(done), as_json=json, right=(1,))
     typer.echo(f"已删除,证明编号 {done.erasure_id}" if done.erasure_id else "这位顾客早已删除,没有新的记录", err=True)
+
+
+Column = Annotated[str, typer.Option("--text", help="文字在哪一列")]
+LabelColumn = Annotated[str, typer.Option("--label", help="标签在哪一列")]
+Mapped = Annotated[Optional[str], typer.Option("--map", help="标签对应什么,如 0=negative,1=neutral,2=positive;不给则认 负面/中性/正面 等")]  # noqa: UP045
+Grouped = Annotated[Optional[str], typer.Option("--group", help="会话在哪一列;同一会话的不拆开")]  # noqa: UP045
+Where = Annotated[Optional[str], typer.Option("--where", help="只用符合条件的行,SQL 条件")]  # noqa: UP045
+
+
+@app.command("eval")
+def evaluate(
+    files: Annotated[Optional[list[Path]], typer.Argument(help="标好的文件:CSV、TSV、JSON Lines、Parquet", show_default=False)] = None,  # noqa: UP045
+    home: Home = DEFAULT_HOME, text: Column = "text", label: LabelColumn = "label", map_: Mapped = None, group: Grouped = None,
+    where: Where = None, worst: Annotated[int, typer.Option("--worst", help="列出错得最自信的多少句")] = 50,
+    sets: Annotated[Optional[Path], typer.Option("--sets", help="评测集清单(YAML),如 data/evaluation.yaml;与 --folder 一起给")] = None,  # noqa: UP045
+    folder: Annotated[Path, typer.Option("--folder", help="评测集的文件在哪个文件夹")] = Path(),
+    write: Annotated[Optional[Path], typer.Option("--write", help="把清单的结果写成这个文档,如 docs/sentiment.md")] = None,  # noqa: UP045
+    json: Json = False,
+) -> None:  # fmt: skip
+    """情绪模型准不准:在标好的句子上,几个模型并排比——排序、判断、校准、混淆、错得最狠的句子。"""
+    from pipelines import evaluate as job
+    from pipelines import labels, settings
+
+    def work() -> None:
+        if write and sets:
+            return job.write_page(home, sets, folder, write)
+        layout = labels.Layout(text=text, label=label, map=labels.mapped(map_), group=group, where=where)
+        found = [labels.read(f, layout) for f in files or []]
+        found += [one for _, one in job.described(sets, folder)] if sets else []
+        if not found:
+            _fail("没有给文件;例:qc eval 标好的.csv --text 内容 --label 情绪 --map 0=negative,1=positive", 2)
+        job.show(home, found, settings.load(home).sentiment, worst, as_json=json)
+
+    _guarded(work)
+
+
+@app.command()
+def train(
+    files: Annotated[Optional[list[Path]], typer.Argument(help="标好的文件;不给则用工作目录里的星级评价", show_default=False)] = None,  # noqa: UP045
+    home: Home = DEFAULT_HOME, text: Column = "text", label: LabelColumn = "label", map_: Mapped = None, group: Grouped = None,
+    where: Where = None, undo: Annotated[bool, typer.Option("--undo", help="换回上一个模型")] = False,
+    default: Annotated[bool, typer.Option("--default", help="重做自带的模型(开发用)")] = False, json: Json = False,
+) -> None:  # fmt: skip
+    """用本店自己的标注或星级评价训练情绪模型;交叉验证确实更好才换上,可以撤销。"""
+    from pipelines import labels, shop_weights, terminal
+    from pipelines import train as job
+
+    if default:
+        typer.echo(_guarded(shop_weights.rebuild))
+    elif undo:
+        typer.echo(f"已换回 {_guarded(lambda: job.undo(home))};下一次 qc nightly 起生效")
+    else:
+        layout = labels.Layout(text=text, label=label, map=labels.mapped(map_), group=group, where=where)
+        given = _guarded(lambda: [labels.read(f, layout) for f in files] if files else [job.from_ratings(home)])
+        done = _guarded(lambda: job.try_out(home, given))
+        terminal.table(["", "在用", "新训练", "差"], job.told(done), as_json=json)
+        typer.echo(job.verdict(home, given, done), err=True)
 
 
 @app.command()
@@ -303,22 +392,28 @@ def _guarded(work: Callable[[], Any]) -> Any:
     import duckdb
 
     from pipelines.ingest import UnreadableFile
+    from pipelines.labels import LabelsError
     from pipelines.mapping import MappingError
     from pipelines.nightly import NightError
     from pipelines.query import QueryError
     from pipelines.settings import SettingsError
+    from pipelines.shop_weights import WeightsError
     from pipelines.store import StoreError
     from qc.attribution import LedgerError
     from qc.rulebook import RulebookError
 
     try:
         return work()
-    except (SettingsError, MappingError, RulebookError, FileNotFoundError, QueryError) as e:
+    except (KeyboardInterrupt, duckdb.InterruptException):
+        _fail(INTERRUPTED, 1)
+    except RuntimeError as e:
+        if str(e) != "Query interrupted":  # what DuckDB makes of Ctrl-C while it works
+            raise
+        _fail(INTERRUPTED, 1)
+    except (SettingsError, MappingError, RulebookError, FileNotFoundError, QueryError, LabelsError) as e:
         _fail(str(e), 2)
-    except (NightError, LedgerError, StoreError, UnreadableFile, LookupError, duckdb.Error, PermissionError) as e:
+    except (NightError, LedgerError, StoreError, UnreadableFile, WeightsError, LookupError, duckdb.Error, PermissionError) as e:
         _fail(str(e), 1)
-    except KeyboardInterrupt:
-        _fail("已中断;已读完的文件保留,没有发布新结果。再次运行会接着做。", 1)
 
 
 def _fail(message: str, code: int) -> NoReturn:

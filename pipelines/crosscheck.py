@@ -200,7 +200,7 @@ def _row(line: Line, *, as_json: bool) -> list[Any]:
     title = next(x["title"] for x in lexicon()["figures"] if x["metric"] == f.metric)
 
     def told(value: float | None) -> Any:
-        return value if as_json or value is None else f"{value:.2f}" if unit == "x" else shown(value, unit)
+        return value if as_json or value is None else shown(value, unit)
 
     off, still = (None if v is None else v - f.value for v in (line.ours, line.nearest_value))
     agrees = {True: "是", False: "否", None: "我们没有数"}[line.agrees]

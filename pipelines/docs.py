@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -11,12 +12,14 @@ from tempfile import TemporaryDirectory
 import polars as pl
 from typer.main import get_command
 
-from pipelines import mart, settings, store
+from pipelines import mart, rule_manual, settings, store
 from pipelines.mapping import load
 from pipelines.resources import data_dir
 from pipelines.sources import READERS, vendor
+from qc import rulebook
 from qc.intake import NATIVE, REQUIRED
 from qc.metrics import KPIS, REASONS
+from qc.shop import CLASSES
 
 DOCS = Path(__file__).parent.parent / "docs"
 
@@ -66,7 +69,7 @@ def rules() -> str:
     parts = [
         "# 规则 Rules\n\n每条规则自带该中和不该中的例句,`qc rules check` 逐句运行。分数是评分项的分,折算见评分卡。\n"
     ]
-    for pack in book.packs:
+    for pack in filter(lambda p: p.rules, book.packs):
         rows = [
             (f"`{r.id}`", r.title, r.severity, f"{r.deduction:g}" if r.deduction else "–", r.why, r.rewrite or "–", r.source, f"{len(r.tests.hit)} / {len(r.tests.miss)}")
             for r in pack.rules
@@ -117,7 +120,7 @@ def _empty_mart(home: Path) -> store.duckdb.DuckDBPyConnection:
         }
     )
     with store.warehouse(home) as con, store.mart_in_the_making(con, home) as path:
-        mart.build(con, book, None, lambda _: nothing, lambda _: None)
+        mart.build(con, book, None, lambda _: nothing, lambda _: None, pl.DataFrame(schema={"gram": pl.String, **dict.fromkeys(CLASSES, pl.Float64)}))
         store.detach(con)
         mart.finish(path)
     return store.open_mart(home)
@@ -210,7 +213,22 @@ MAPPING_KEYS = [
 ]
 
 
-PAGES = {"metrics.md": metrics, "rules.md": rules, "tables.md": tables, "cli.md": commands, "mappings.md": mappings}
+def rule_schema() -> str:
+    """data/rule.schema.json: the rule language for editors that know JSON Schema."""
+    schema = rulebook.PackFile.model_json_schema()
+    head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "客服质检规则包"}
+    return json.dumps(schema | head, ensure_ascii=False, indent=1) + "\n"
+
+
+PAGES = {
+    "rules-language.md": rule_manual.page,
+    "rule.schema.json": rule_schema,
+    "metrics.md": metrics,
+    "rules.md": rules,
+    "tables.md": tables,
+    "cli.md": commands,
+    "mappings.md": mappings,
+}
 
 
 def stale() -> list[str]:

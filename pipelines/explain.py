@@ -6,10 +6,13 @@ import json
 from typing import Any
 
 import duckdb
+import polars as pl
 
 from pipelines.query import QueryError
 from pipelines.terminal import table
+from qc import shop as shop_model
 from qc.metrics import BY_ID, REASONS
+from reports import pushes
 from reports.views import shown
 
 MOST = 20
@@ -19,10 +22,10 @@ def show(con: duckdb.DuckDBPyConnection, what: str, metric: str | None, *, as_js
     """A conversation's score, a finding, an order, or an agent's metric, down to the source rows."""
     if metric:
         return _metric(con, what, metric, as_json=as_json)
-    for walk in (_conversation, _finding, _order, _agent):
+    for walk in (_conversation, _promise, _finding, _order, _agent):
         if walk(con, what, as_json):
             return None
-    raise QueryError(f"找不到「{what}」:它不是会话编号、命中编号、订单号,也不是客服账号")
+    raise QueryError(f"找不到「{what}」:它不是会话编号、命中编号、承诺编号、订单号,也不是客服账号")
 
 
 def _rows(con: duckdb.DuckDBPyConnection, query: str, *parameters: object) -> list[tuple[Any, ...]]:
@@ -124,7 +127,26 @@ def _conversation(con: duckdb.DuckDBPyConnection, what: str, as_json: bool) -> b
     table(["客服", "分", "缘由", "评分项", "规则", "seq", "原话", "编号"], entries, right=(1, 5))
     table(["轮", "问 seq", "答 seq", "等待 s", "归谁", "谁答", "计入", "原因"], turns, right=(0, 1, 2, 3))
     table(["seq", "时间", "发送方", "客服", "消息", "来源"], rows, right=(0,))
+    if seq:
+        _mood(con, conversation, int(seq))
     return True
+
+
+def _mood(con: duckdb.DuckDBPyConnection, conversation: str, seq: int) -> None:
+    """The mood of one message of the customer, and every gram that made it, the strongest first."""
+    said = _rows(con, "SELECT text, mood FROM messages WHERE conversation_id = ? AND seq = ? AND mood IS NOT NULL", conversation, seq)
+    by_gram = pushes.weights(con)
+    if not said:
+        return print(f"第 {seq} 条不是客户的文字,没有情绪")
+    text, mood = said[0]
+    print(f"第 {seq} 条「{text}」情绪 {mood:+.2f}")
+    if not mood or not by_gram:
+        return print("没有可说的:这句话不含情绪,或者情绪不是 shop 模型评的")
+    each = shop_model.explain(text, by_gram).pivot("class", index="gram", values="contribution")
+    total = each.select(pl.lit("合计").alias("gram"), *(pl.col(c).sum() for c in shop_model.CLASSES))
+    ordered = each.sort(pl.max_horizontal(pl.col(c).abs() for c in shop_model.CLASSES), "gram", descending=[True, False])
+    table(["字串(空的是基数)", "负面", "中性", "正面"],
+          [[gram, *(f"{v:+.3f}" for v in values)] for gram, *values in pl.concat([ordered, total]).iter_rows()], right=(1, 2, 3))  # fmt: skip
 
 
 def _finding(con: duckdb.DuckDBPyConnection, what: str, as_json: bool) -> bool:
@@ -139,6 +161,28 @@ def _finding(con: duckdb.DuckDBPyConnection, what: str, as_json: bool) -> bool:
     if not found:
         return False
     names = ["命中", "规则", "名称", "为什么", "建议说法", "客服", "会话", "seq", "起", "止", "原话", "整句", "来源"]
+    table(["", "值"], [[n, v] for n, v in zip(names, found[0], strict=True)], as_json=as_json)
+    return True
+
+
+def _promise(con: duckdb.DuckDBPyConnection, what: str, as_json: bool) -> bool:
+    if not what.startswith("promise:"):
+        return False
+    found = _rows(
+        con,
+        """SELECT p.promise, p.status, coalesce(r.zh, p.reason), p.agent, p.conversation_id, p.asked_seq, p.asked_at, q.text,
+               sq.file || ':' || q.source_row, p.due_at, p.kept_at, p.seconds, p.in_service_s, p.evidence_conversation_id, p.evidence_seq,
+               a.text, sa.file || ':' || a.source_row
+        FROM promises p LEFT JOIN reasons r ON r.code = p.reason
+        LEFT JOIN messages q ON q.conversation_id = p.conversation_id AND q.seq = p.asked_seq LEFT JOIN sources sq ON sq.source_id = q.source_id
+        LEFT JOIN messages a ON a.conversation_id = p.evidence_conversation_id AND a.seq = p.evidence_seq
+        LEFT JOIN sources sa ON sa.source_id = a.source_id WHERE p.promise_id = ?""",
+        what,
+    )
+    if not found:
+        return False
+    names = ["承诺", "结果", "原因", "归谁", "会话", "问 seq", "起算", "问的话", "来源", "最迟", "兑现", "用了 s", "其中营业时间 s", "兑现在会话",
+             "兑现 seq", "兑现的话", "兑现的来源"]  # fmt: skip
     table(["", "值"], [[n, v] for n, v in zip(names, found[0], strict=True)], as_json=as_json)
     return True
 

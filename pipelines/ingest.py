@@ -1,8 +1,8 @@
 """Files → source facts: recognise, read, check, mask, load. Every row of a file ends stored, duplicate or in quarantine.
 
-A source is its bytes: `source_id` is made of their SHA-256, so a second run and a renamed copy find it already there. A
-row is its key (the ids the source gives, else its whole content) and its content: the same twice is a duplicate, a known
-key with another content is a newer version, and both are kept. Which version counts is decided when the night is built.
+A source is its bytes: `source_id` is made of their SHA-256, so a second run and a renamed copy find it already there. The
+same row twice is a duplicate, a known key with another content is a newer version, and both are kept (`pipelines.facts`).
+Which version counts is decided when the night is built.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import NamedTuple
 import duckdb
 import polars as pl
 
-from pipelines import erasures, sources
+from pipelines import erasures, facts, sources
 from pipelines import mapping as mappings
 from pipelines.mapping import Mapping
 from pipelines.sources import Part, Source, Wishes
@@ -39,27 +39,20 @@ ENDINGS = {
     ".json",
 }  # of files in a folder; a file named by itself is always read
 BESIDE = {"truth.json"}  # what the sample generator planted: no export
-HAS_KEY = {
-    "messages": "message_id IS NOT NULL",
-    "orders": "true",
-    "ratings": "true",
-    "agents": "true",
-    "vendor": "true",
-}
-# What makes a row the same row. Rows without ids of their own are their content, and the how-manieth of it in the file.
-KEYS = {
-    "messages": ["shop", "channel", "conversation_id", "customer", "message_id"],
-    "orders": ["shop", "channel", "order_id", "line"],
-    "ratings": ["shop", "conversation_id", "customer", "agent", "invited_at", "rated_at", "order_id"],
-    "agents": ["shop", "agent", "from"],
-    "vendor": ["vendor", "shop", "agent", "label", "day_from", "day_to"],
-}
-# Columns that came later: where they are empty, a row is still the row it was.
-DERIVED = ("is_damaged",)  # follows from the other columns, so it makes no row another row
-LATER = {"orders": ("line", "line_paid_fen"), "ratings": ("order_id",)}
 
 
-Progress = Callable[[str, int, int], None]  # name of the part, rows so far, its size in bytes
+class Reading(NamedTuple):
+    """How far a run is."""
+
+    file: str
+    n_rows: int  # of this file so far
+    n_all: int  # of the run so far
+    done: int  # bytes read in the run so far
+    total: int  # bytes that the run has to read
+
+
+Progress = Callable[[Reading], None]
+Tell = Callable[[int, int], None]  # rows and bytes of one file so far
 
 
 class Options(NamedTuple):
@@ -105,20 +98,30 @@ def ingest(
 ) -> list[Outcome]:
     """Load the files, one transaction each, in an order that does not depend on their names.
 
-    `progress(file, bytes or rows done, total)` is called now and then. A file that cannot be read is an outcome with a
-    problem and one quarantine row; it stops no other file.
+    `progress` is called after every piece of a file. A file that cannot be read is an outcome with a problem and one
+    quarantine row; it stops no other file.
     """
     outcomes: dict[Part, Outcome] = {}
     first: dict[str, Outcome] = {}
-    with TemporaryDirectory() as folder:
+    with TemporaryDirectory() as folder, facts.loading(con):
         parts = [part for n, file in enumerate(files) for part in _parts(file, Path(folder) / str(n))]
-        for part in sorted(parts, key=lambda p: (p.source_id, p.name, str(p.path))):
+        ordered = sorted(parts, key=lambda p: (p.source_id, p.name, str(p.path)))
+        sizes = [p.path.stat().st_size for p in ordered]
+        for n, part in enumerate(ordered):
             if part.source_id in first:
                 outcomes[part] = _again(first[part.source_id], part)
                 continue
+            before = Reading(part.name, 0, sum(o.n_rows for o in first.values() if not o.is_known), sum(sizes[:n]), sum(sizes))
             with transaction(con):
-                outcomes[part] = first[part.source_id] = _ingest_part(con, part, options, progress)
+                outcomes[part] = first[part.source_id] = _ingest_part(con, part, options, _from(before, progress))
         return [outcomes[part] for part in parts]
+
+
+def _from(before: Reading, progress: Progress) -> Tell:
+    def tell(n_rows: int, at: int) -> None:
+        progress(before._replace(n_rows=n_rows, n_all=before.n_all + n_rows, done=before.done + at))
+
+    return tell
 
 
 def _parts(file: Path, folder: Path) -> list[Part]:
@@ -133,7 +136,7 @@ def _again(first: Outcome, part: Part) -> Outcome:
     return first._replace(file=part.name, n_stored=0, n_duplicate=rest, is_known=True)
 
 
-def _ingest_part(con: duckdb.DuckDBPyConnection, part: Part, options: Options, progress: Progress) -> Outcome:
+def _ingest_part(con: duckdb.DuckDBPyConnection, part: Part, options: Options, tell: Tell) -> Outcome:
     try:
         source = sources.recognise(part, options.known, options.wishes)
     except UnreadableFile as e:
@@ -147,7 +150,7 @@ def _ingest_part(con: duckdb.DuckDBPyConnection, part: Part, options: Options, p
         return Outcome(part.name, part.source_id, kind, n_rows, 0, n_rows - bad, bad, True)
     _forget(con, part.source_id)
     try:
-        return _load(con, source, reader, options, progress)
+        return _load(con, source, reader, options, tell)
     except UnreadableFile as e:  # what only the lines tell: no shop, nobody who is known to be the shop's
         return _unreadable(con, part, str(e))
 
@@ -159,7 +162,7 @@ def _reader(source: Source) -> str:
 
 def _forget(con: duckdb.DuckDBPyConnection, source_id: str) -> None:
     """Take back what an earlier reading of the same bytes (another mapping, an older reader) stored."""
-    for table in ("sources", "quarantine", "raw_texts", *(f"fact_{kind}" for kind in KEYS)):
+    for table in ("sources", "quarantine", "raw_texts", *(f"fact_{kind}" for kind in facts.KEYS)):
         con.execute(f"DELETE FROM {table} WHERE source_id = ?", [source_id])
 
 
@@ -174,28 +177,24 @@ def _unreadable(con: duckdb.DuckDBPyConnection, part: Part, problem: str) -> Out
     return Outcome(part.name, part.source_id, "", 1, 0, 0, 1, False, problem)
 
 
-def _load(con: duckdb.DuckDBPyConnection, source: Source, reader: str, options: Options, progress: Progress) -> Outcome:
+def _load(con: duckdb.DuckDBPyConnection, source: Source, reader: str, options: Options, tell: Tell) -> Outcome:
     kind, (name, path, source_id, *_) = source.mapping.kind, source.part
-    con.execute(f"CREATE OR REPLACE TEMP TABLE stage AS SELECT * FROM fact_{kind} LIMIT 0")
     con.execute("CREATE OR REPLACE TEMP TABLE unmasked AS SELECT * FROM raw_texts LIMIT 0")
-    keys, key, erased = _keys(con, kind), options.key, erasures.known(con)
+    key, erased = options.key, erasures.known(con)
     optional, n_rows, bad_rows, size = frozenset(source.mapping.absent), 0, 0, path.stat().st_size
     for chunk in sources.read(source):
         good, bad = intake.check(kind, chunk.fields, optional=optional)
         good, bad = erasures.withhold(good, _masked_rejects(bad, chunk, key), erased, key)
         n_rows += len(good) + len(bad)
         bad_rows += len(bad)
-        stage = _masked(good, key).rename({"_line": "source_row"}).with_columns(source_id=pl.lit(source_id))
-        con.register("stage_", stage)
-        con.execute(f"INSERT INTO stage BY NAME SELECT *, {keys} FROM stage_")
+        rows = _masked(good, key).rename({"_line": "source_row"}).with_columns(source_id=pl.lit(source_id))
+        facts.insert(con, kind, rows)
         if options.keep_raw and kind == "messages":
-            _keep_raw(con, good, stage)
-        con.register("bad_", bad.with_columns(source_id=pl.lit(source_id), file=pl.lit(name)))
-        con.execute("INSERT INTO quarantine BY NAME SELECT * FROM bad_")
-        progress(name, n_rows, size)
-    stored = _store(con, kind)
-    span = con.execute(f"SELECT {_span(kind)} FROM stage").fetchone() or (None, None)
-    con.execute("DROP TABLE stage")
+            _keep_raw(con, good, rows)
+        facts.append(con, "quarantine", bad.with_columns(source_id=pl.lit(source_id), file=pl.lit(name)))
+        tell(n_rows, chunk.at or 0)
+    span = con.execute(f"SELECT {_span(kind)} FROM fact_{kind} WHERE source_id = ?", [source_id]).fetchone() or (None, None)
+    stored = facts.settle(con, kind, source_id)
     con.execute(
         "INSERT INTO raw_texts SELECT u.* FROM unmasked u SEMI JOIN fact_messages f USING (source_id, source_row)"
     )
@@ -217,11 +216,10 @@ def _damaged(con: duckdb.DuckDBPyConnection, kind: str, source_id: str) -> int:
     return int((row or (0,))[0])
 
 
-def _keep_raw(con: duckdb.DuckDBPyConnection, good: pl.DataFrame, stage: pl.DataFrame) -> None:
+def _keep_raw(con: duckdb.DuckDBPyConnection, good: pl.DataFrame, rows: pl.DataFrame) -> None:
     """What masking changed, as it was written: beside the facts, for whoever may see it, and for nobody else."""
-    both = stage.select("source_id", "source_row", masked="text").with_columns(good["text"])
-    con.register("unmasked_", both.filter(pl.col("text") != pl.col("masked")).select("source_id", "source_row", "text"))
-    con.execute("INSERT INTO unmasked SELECT * FROM unmasked_")
+    both = rows.select("source_id", "source_row", masked="text").with_columns(good["text"])
+    facts.append(con, "unmasked", both.filter(pl.col("text") != pl.col("masked")).drop("masked"))
 
 
 def _masked(good: pl.DataFrame, key: bytes) -> pl.DataFrame:
@@ -261,41 +259,3 @@ def _span(kind: str) -> str:
     if not times:
         return "NULL::TIMESTAMP, NULL::TIMESTAMP"
     return f"min(least({', '.join(times)})), max(greatest({', '.join(times)}))"
-
-
-def _keys(con: duckdb.DuckDBPyConnection, kind: str) -> str:
-    """SELECT list of the two digests of a row: md5 of its content and of its key, as UUID.
-
-    128 bits, half the size of their text, and an anti-join on them needs no index.
-    """
-    later = LATER.get(kind, ())
-    columns = [r[0] for r in con.execute(f"DESCRIBE fact_{kind}").fetchall()][4:]
-    content = _digest_of([c for c in columns if c not in DERIVED], later)
-    identity = f"CASE WHEN {HAS_KEY[kind]} THEN {_digest_of(KEYS[kind], later)} ELSE {content} END"
-    return f"{content}::UUID AS content_key, ({identity})::UUID AS row_key"
-
-
-def _store(con: duckdb.DuckDBPyConnection, kind: str) -> int:
-    """Staged rows that are new -> fact table; how many there were.
-
-    Whether a row stands in the file twice is asked of the file as a whole, since most files have none.
-    """
-    if con.execute("SELECT count(*) > count(DISTINCT row_key) FROM stage").fetchone() == (True,):
-        con.execute(f"CREATE OR REPLACE TEMP TABLE stage AS {_REPEATED.format(has_key=HAS_KEY[kind])}")
-    inserted = con.execute(f"""
-        INSERT INTO fact_{kind} BY NAME
-        SELECT s.* FROM stage s ANTI JOIN fact_{kind} f ON s.row_key = f.row_key AND s.content_key = f.content_key""")
-    return int((inserted.fetchone() or (0,))[0])
-
-
-# The nth row of one content without a key of its own is another row than the first; of keyed rows one of each content stays.
-_REPEATED = """
-    SELECT * EXCLUDE nth REPLACE (CASE WHEN {has_key} OR nth = 1 THEN row_key ELSE md5(row_key::VARCHAR || nth)::UUID END AS row_key)
-    FROM (SELECT *, row_number() OVER (PARTITION BY row_key, content_key ORDER BY source_row) AS nth FROM stage)
-    WHERE nth = 1 OR NOT ({has_key})"""
-
-
-def _digest_of(columns: Sequence[str], later: Sequence[str] = ()) -> str:
-    parts = [f'coalesce("{c}"::VARCHAR, chr(1))' for c in columns if c not in later]
-    parts += [f"'{c}=' || \"{c}\"" for c in later if c in columns]  # NULL, hence left out, where there is none
-    return f"md5(concat_ws(chr(31), {', '.join(parts)}))"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -13,18 +13,39 @@ from ruamel.yaml import YAML
 
 from pipelines import store
 from pipelines.store import MODELS
-from qc import attribution, casemix, damage, detectors, dialogue, frames, ledger, profiles, reminders, senders
+from qc import (
+    adjust,
+    attribution,
+    casemix,
+    damage,
+    detectors,
+    dialogue,
+    frames,
+    hours,
+    ledger,
+    products,
+    profiles,
+    promises,
+    reminders,
+    senders,
+    substance,
+)
 from qc.casewords import Lexicon
 from qc.metrics import BY_PROFILE, KPIS, REASONS
+from qc.places import Beside
 from qc.profiles import Profile
-from qc.rulebook import Pack, Scorecard
+from qc.rulebook import Pack, Scorecard, rules_of
 
 # In the order they build on each other; each is models/<name>.sql.
 TABLES = (
-    "messages", "profiles", "turns", "profile_turns", "conversations", "case_reasons", "findings", "moments", "entries", "scores",
-    "orders", "agents", "ratings", "receptions", "inquiries", "attributions", "attribution_shares", "inquiry_agents", "buyers",
-    "reminders", "vendor_figures",
+    "messages", "mood_grams", "profiles", "turns", "profile_turns", "conversations", "promises", "coverage", "case_reasons", "findings", "moments", "entries", "scores", "orders", "agents",
+    "ratings", "receptions", "consultations", "inquiries", "attributions", "attribution_shares", "inquiry_agents", "lost_inquiries",
+    "buyers", "reminders",
+    "vendor_figures",
 )  # fmt: skip
+# What is compared like with like: table -> what tells its comparisons apart; the cases are models/cases/<name>.sql.
+ADJUSTED = {"like_with_like": ("metric",), "quality_worth": ("factor", "metric")}
+STRATA = ("topic", "price_band", "is_returning", "hour_band")  # the last is given up first where others are too few
 ON_TOP = (
     "observations",
     "metrics",
@@ -39,6 +60,8 @@ COPIED_MEANING = {
     "reviews": "人工复核,每条一行;复核只增不改",
     "rules": "规则,每条一行:查什么、为什么、该怎么说",
     "attribution_rules": "归属规则,每种一行;第一种是计算用的,其余用来比较",
+    "like_with_like": "同样的客户比:每位客服的转化、客单价,旁边是同样的询单(话题、价位、新老客、时段)在别的客服手里的结果;是关联,不是定论",
+    "quality_worth": "服务好坏和成交:按首次等待、流程阶段、情绪变化分档的转化与退款,旁边是同样的询单在别的档里的结果;是关联,不是定论",
     "scorecard_items": "评分卡的评分项及其规则,每对一行",
     "kpis": "指标的登记表:中文名、单位、算法、公式",
     "reasons": "原因代码的中英文说明",
@@ -52,9 +75,11 @@ class Book(NamedTuple):
     scorecard: Scorecard
     profile: Profile
     pleasantries: Sequence[str]
+    substance: substance.Lexicon
     attribution: Sequence[attribution.Rule] = (attribution.DEFAULT,)
     senders: Sequence[senders.Pattern] = ()
     lexicons: Sequence[Lexicon] = ()
+    hours: hours.Calendar = ()
     profiles: Sequence[Profile] = ()  # every other definition that the night is judged by as well
 
 
@@ -62,8 +87,13 @@ Score = Callable[[pl.Series], pl.DataFrame]
 Step = Callable[[str], None]
 
 
-def build(con: duckdb.DuckDBPyConnection, book: Book, as_of: datetime | None, score: Score, step: Step) -> None:
-    """Facts of the warehouse -> every table of the attached `mart`. `score(texts) -> (text, p_…)`; `step` names progress."""
+def build(
+    con: duckdb.DuckDBPyConnection, book: Book, as_of: datetime | None, score: Score, step: Step, mood_grams: pl.DataFrame
+) -> None:  # fmt: skip
+    """Facts of the warehouse -> every table of the attached `mart`. `score(texts) -> (text, p_…)`; `step` names progress.
+
+    `mood_grams(gram, negative, neutral, positive)` is what the sentiment model goes by.
+    """
     literal = f"TIMESTAMP '{as_of.isoformat(sep=' ')}'" if as_of else "NULL::TIMESTAMP"
     con.execute(f"CREATE OR REPLACE TEMP MACRO as_of() AS {literal}")
     con.execute("CREATE OR REPLACE TEMP TABLE as_of_ AS SELECT as_of() AS as_of")
@@ -74,23 +104,29 @@ def build(con: duckdb.DuckDBPyConnection, book: Book, as_of: datetime | None, sc
         on=["source_id", "source_row"], how="left", maintain_order="left",
     )  # fmt: skip
     turns, profile_turns = _turns(messages, book, as_of)
-    step("检查用语")
-    found = damage.without_unread(detectors.inspect(messages, turns, book.packs), messages)
-    scored = ledger.score(found.findings, found.moments, messages, book.packs, book.scorecard)
     step("客户情绪")
-    said = messages.filter((pl.col("sender_kind") == "customer") & (pl.col("content_kind") == "text") & ~pl.col("is_damaged"))
-    sentiment = score(said["text"].unique())
-    step("订单归属")
+    felt = messages.filter((pl.col("sender_kind") == "customer") & (pl.col("content_kind") == "text") & ~pl.col("is_damaged"))
+    sentiment = score(felt["text"].unique())
     orders = frames.of(frames.Order, _model(con, "current_orders"))
     step("话题与阶段")
     mix = casemix.classify(messages, book.lexicons, orders)
+    step("检查用语")
+    beside = Beside(orders if orders.height else None, mix.cases, sentiment)
+    found = damage.without_unread(detectors.inspect(messages, turns, book.packs, beside), messages)
+    scored = ledger.score(found.findings, found.moments, messages, book.packs, book.scorecard, _verdicts(con))
+    step("承诺与负荷")
+    said = promises.replies(messages, book.profile, book.substance)
+    asked = promises.questions(messages, book.substance, book.pleasantries)
+    pace = promises.pace(turns, said, asked, book.profile, as_of=as_of, calendar=book.hours)
+    kept = promises.promises(turns, said, asked, found.findings, messages, as_of=as_of, calendar=book.hours)
+    step("订单归属")
     given = {
-        "arranged": messages, "sentiment": sentiment, "turns_": turns, "profile_turns_": profile_turns,
-        "profiles_": profiles.listed(book.profile, book.profiles), "cases_": mix.cases, "case_reasons_": mix.reasons,
-        "findings_": found.findings,
+        "arranged": messages, "sentiment": sentiment, "mood_grams_": mood_grams, "turns_": turns, "pace_": pace, "promises_": kept, "cases_": mix.cases,
+        "profile_turns_": profile_turns, "profiles_": profiles.listed(book.profile, book.profiles), "case_reasons_": mix.reasons, "findings_": found.findings,
         "moments_": found.moments, "entries_": scored.entries, "scores_": scored.scores, "orders_": orders,
         "paid_": attribution.parents(orders), "attributions_": attribution.attribute(orders, messages, rule=book.attribution[0]),
         "shares_": attribution.shares(orders, messages, book.attribution),
+        "products_": products.shown_in(messages),
         "reminders_": reminders.reminders(orders, messages, as_of),
         "ratings_": _model(con, "current_ratings"),
         "roster_": store.frame(con, 'SELECT shop, agent, name, team, "from" FROM fact_agents'),
@@ -100,12 +136,25 @@ def build(con: duckdb.DuckDBPyConnection, book: Book, as_of: datetime | None, sc
     step("汇总")
     for name in TABLES:
         con.execute(f"CREATE TABLE mart.{name} AS {_sql(MODELS / f'{name}.sql')}")
-    _reference(con, book)
+    for name, keys in ADJUSTED.items():
+        con.register("adjusted_", _adjusted(con, name, keys))
+        con.execute(f"CREATE TABLE mart.{name} AS SELECT * FROM adjusted_ ORDER BY ALL")
+        con.unregister("adjusted_")
+    _reference(con, book, detectors.unasked(rules_of(book.packs), messages, beside))
     for name in COPIED:
         con.execute(f"CREATE TABLE mart.{name} AS SELECT * FROM warehouse.{name} ORDER BY ALL")
     con.execute("DELETE FROM mart.runs")  # written last, when this run's own row is complete
     for name in given:
         con.unregister(name)
+
+
+def _adjusted(con: duckdb.DuckDBPyConnection, name: str, keys: Sequence[str]) -> pl.DataFrame:
+    """Observed beside expected for each of `keys`, from models/cases/<name>.sql."""
+    cases = store.frame(con, _sql(MODELS / "cases" / f"{name}.sql"))
+    found = [(of, adjust.observed_expected(some, STRATA)) for of, some in cases.group_by(keys, maintain_order=True)]
+    named = [some.select(*(pl.lit(v).alias(k) for k, v in zip(keys, of, strict=True)), pl.all()) for of, some in found]
+    nothing = adjust.observed_expected(cases.clear(), STRATA).select(*(pl.lit("").alias(k) for k in keys), pl.all())
+    return pl.concat([nothing, *named])
 
 
 def _turns(messages: pl.DataFrame, book: Book, as_of: datetime | None) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -153,10 +202,18 @@ def _sql(path: Path) -> str:
     return path.read_text(encoding="utf-8")
 
 
-def _reference(con: duckdb.DuckDBPyConnection, book: Book) -> None:
+def _verdicts(con: duckdb.DuckDBPyConnection) -> pl.DataFrame:
+    """What the last reviewer of each finding said: (finding_id, is_confirmed)."""
+    return store.frame(
+        con, "SELECT finding_id, arg_max(verdict, (reviewed_at, review_id)) = 'confirmed' AS is_confirmed FROM warehouse.reviews "
+        "WHERE finding_id IS NOT NULL GROUP BY finding_id ORDER BY finding_id",
+    )  # fmt: skip
+
+
+def _reference(con: duckdb.DuckDBPyConnection, book: Book, unasked: Mapping[str, str]) -> None:
     """Rules, scorecard, KPI registry and reason codes, so that a page needs nothing but the mart."""
     rules = [
-        (r.id, p.pack, r.title, r.title_en, r.by, r.who, r.category, r.severity, r.deduction, r.why, r.rewrite, r.source)
+        (r.id, p.pack, r.title, r.title_en, r.by, r.who, r.category, r.severity, r.deduction, r.why, r.rewrite, r.source, unasked.get(r.id))
         for p in book.packs for r in p.rules
     ]  # fmt: skip
     rule_columns = [
@@ -172,6 +229,7 @@ def _reference(con: duckdb.DuckDBPyConnection, book: Book) -> None:
         "why",
         "rewrite",
         "source",
+        "unasked",
     ]
     items = [
         (book.scorecard.scorecard, s.id, s.title, s.title_en, s.weight, i.id, i.title, i.title_en, i.weight, rule)
@@ -193,7 +251,8 @@ def _reference(con: duckdb.DuckDBPyConnection, book: Book) -> None:
         ("rules", rules, rule_columns), ("scorecard_items", items, item_columns),
         ("attribution_rules", shared, share_columns), ("kpis", kpis, kpi_columns), ("reasons", reasons, ["code", "zh", "en"]),
     ):  # fmt: skip
-        con.register("rows_", pl.DataFrame(rows, schema=columns, orient="row", infer_schema_length=None))
+        frame = pl.DataFrame(rows, schema=columns, orient="row", infer_schema_length=None)
+        con.register("rows_", frame.cast({pl.Null: pl.String}))  # what is NULL in every row is text all the same
         con.execute(f"CREATE TABLE mart.{name} AS SELECT * FROM rows_")
         con.unregister("rows_")
 

@@ -14,12 +14,11 @@ import duckdb
 from pydantic import BaseModel
 
 from pipelines import ingest, mart, scoring, settings, sources, store
-from pipelines.ingest import Outcome
+from pipelines.ingest import Outcome, Progress
 from pipelines.mart import Book
 from qc import rulebook
 from qc.intake import Kind
 
-Progress = Callable[[str, int, int], None]
 Pages = Callable[[Path, Path, str], Path]  # mart, folder, language -> the entry page
 
 
@@ -153,7 +152,7 @@ def _rebuild(
     run_id = _begin(con, book, as_of, model.version, fingerprint, files)
     try:
         with store.mart_in_the_making(con, home) as path:
-            mart.build(con, book, as_of, scoring.cached(con, model, step), step)
+            mart.build(con, book, as_of, scoring.cached(con, model, step), step, scoring.grams(model))
             _end(con, run_id, "published")
             con.execute("INSERT INTO mart.runs SELECT * FROM warehouse.runs ORDER BY run_id")
             store.detach(con)

@@ -13,10 +13,15 @@ from qc.rulebook import Pack, RulebookError, Scorecard
 
 def load(*folders: Path) -> tuple[Pack, ...]:
     """Every *.yaml of the folders as packs that fit together; a shop's own folder goes beside the shipped one."""
-    files = sorted(file for folder in folders for file in folder.glob("*.yaml"))
+    return rulebook.bind(read_all(*folders))
+
+
+def read_all(*places: Path) -> list[Pack]:
+    """The packs of files and of the *.yaml of folders, each by itself."""
+    files = sorted(file for place in places for file in ([place] if place.is_file() else place.glob("*.yaml")))
     if not files:
-        raise RulebookError(f"{', '.join(map(str, folders))} 里没有规则文件(*.yaml);请检查目录")
-    return rulebook.bind(rulebook.load_pack(_text(file), str(file)) for file in files)
+        raise RulebookError(f"{', '.join(map(str, places))} 里没有规则文件(*.yaml);请检查目录")
+    return [rulebook.load_pack(_text(file), str(file)) for file in files]
 
 
 def load_scorecard(path: Path, packs: Sequence[Pack]) -> Scorecard:

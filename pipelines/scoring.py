@@ -9,18 +9,28 @@ import duckdb
 import polars as pl
 
 from pipelines import store
-from qc import sentiment
+from pipelines.settings import SettingsError
+from qc import sentiment, shop
 
 BATCH = 100_000
 
 
 def model(home: Path, backend: str) -> sentiment.Model:
-    """The sentiment model of this name, its tables kept under `models/` of the workspace."""
-    from pipelines import snow_tables
+    """The sentiment model of this name; what is the workspace's own lies under its `models/`."""
+    from pipelines import shop_weights, snow_tables
 
-    if backend not in sentiment.BACKENDS:
-        raise ValueError(f"没有叫「{backend}」的情绪模型;可用的有:{'、'.join(sentiment.BACKENDS)}")
-    return sentiment.snownlp(snow_tables.load(home / "models"))
+    if backend == "shop":
+        return sentiment.shop_model(shop_weights.load(home / "models"))
+    if backend == "snownlp":
+        return sentiment.snownlp(snow_tables.load(home / "models"))
+    raise SettingsError(f"没有叫「{backend}」的情绪模型;可用的有:{'、'.join(sentiment.BACKENDS)}(qc.toml 的 sentiment)")
+
+
+def grams(model: sentiment.Model) -> pl.DataFrame:
+    """What each gram weighs in the shop model, for the mart; empty for a model that does not go by grams."""
+    if model.name != "shop":
+        return pl.DataFrame(schema={"gram": pl.String, **dict.fromkeys(shop.CLASSES, pl.Float64)})
+    return shop.table(model.tables)
 
 
 def cached(

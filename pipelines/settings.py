@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -15,10 +16,13 @@ from pipelines import mapping as mappings
 from pipelines import rules
 from pipelines.mart import Book
 from pipelines.resources import data_dir
+from qc import hours
 from qc.attribution import Rule
 from qc.casewords import Lexicon
 from qc.profiles import Profile
+from qc.rulebook import Pack, Scorecard
 from qc.senders import Pattern
+from qc.substance import Lexicon as Substance
 
 KEY_FILE = "customer.key"
 
@@ -33,10 +37,11 @@ class Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
     profile: str = "fair"
     scorecard: str = "general"
-    sentiment: str = "snownlp"
+    sentiment: str = "shop"  # the model of the customers' mood: shop or snownlp
     lang: str = "zh"
     shop: str | None = None  # for files that do not say which shop they are of
     channel: str | None = None
+    hours: str | None = None  # the calendar of opening hours and holidays; without one all hours are open
     rules: list[str] = []  # folders with the shop's own rule packs, beside the shipped ones
     mappings: list[str] = []  # folders with the shop's own mapping files
 
@@ -58,10 +63,9 @@ def load(home: Path) -> Settings:
 def book(home: Path, settings: Settings) -> Book:
     """Rule packs, scorecard, profile and word lists that this workspace judges by."""
     packs = rules.load(data_dir() / "rules", *(_folder(home, f) for f in settings.rules))
-    card = rules.load_scorecard(_named(home, "scorecards", settings.scorecard), packs)
     return Book(
-        packs, card, profile(home, settings.profile), rules.load_words(data_dir() / "lexicons" / "pleasantries.yaml"),
-        attribution_rules(home), sender_patterns(home), case_lexicons(home),
+        packs, scorecard(home, settings, packs), profile(home, settings.profile), rules.load_words(data_dir() / "lexicons" / "pleasantries.yaml"),
+        substance(home), attribution_rules(home), sender_patterns(home), case_lexicons(home), opening_hours(home, settings),
         tuple(p for p in profiles(home) if p.id != settings.profile),
     )  # fmt: skip
 
@@ -81,6 +85,11 @@ def attribution_rules(home: Path) -> tuple[Rule, ...]:
     return tuple(listed)
 
 
+def scorecard(home: Path, settings: Settings, packs: Sequence[Pack]) -> Scorecard:
+    """The workspace's scorecard, checked against these packs."""
+    return rules.load_scorecard(_named(home, "scorecards", settings.scorecard), packs)
+
+
 def sender_patterns(home: Path) -> tuple[Pattern, ...]:
     """How bots, automatic replies and notices are told from people: the workspace's own `lexicons/`, else the product's."""
     path = _named(home, "lexicons", "sender_patterns")
@@ -89,6 +98,16 @@ def sender_patterns(home: Path) -> tuple[Pattern, ...]:
         return tuple(Pattern.model_validate(p) for p in listed)
     except (ValidationError, KeyError, TypeError) as e:
         raise SettingsError(f"{path}: {e}") from e
+
+
+def substance(home: Path) -> Substance:
+    """What counts as a substantive answer: the workspace's own `lexicons/`, else the product's."""
+    path = _named(home, "lexicons", "substance")
+    try:
+        return Substance.model_validate(YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8")))
+    except ValidationError as e:
+        wrong = ";".join(f"「{'.'.join(map(str, x['loc']))}」{x['msg']}" for x in e.errors())
+        raise SettingsError(f"{path}: {wrong}") from e
 
 
 def case_lexicons(home: Path) -> tuple[Lexicon, ...]:
@@ -102,6 +121,21 @@ def _lexicon(path: Path) -> Lexicon:
     except ValidationError as e:
         wrong = ";".join(f"「{'.'.join(map(str, x['loc']))}」{x['msg']}" for x in e.errors())
         raise SettingsError(f"{path}: {wrong}") from e
+
+
+def opening_hours(home: Path, settings: Settings) -> hours.Calendar:
+    """The calendar that qc.toml names, relative to the workspace; none: all hours are open."""
+    if settings.hours is None:
+        return ()
+    path = home / settings.hours
+    if not path.is_file():
+        raise SettingsError(f"{home / 'qc.toml'}: 没有营业时间文件 {settings.hours}(相对于工作目录)")
+    try:
+        return hours.load(path.read_text(encoding="utf-8-sig"), str(path))
+    except UnicodeDecodeError as e:
+        raise SettingsError(f"{path}:1 不是 UTF-8 文字;请另存为 UTF-8") from e
+    except hours.HoursError as e:
+        raise SettingsError(str(e)) from e
 
 
 def profile(home: Path, name: str) -> Profile:

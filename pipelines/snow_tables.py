@@ -59,7 +59,7 @@ def load(cache_dir: Path) -> Tables:
 
 def build() -> Tables:
     """SnowNLP's tables from the installed package's model files."""
-    home = _home()
+    home = snownlp_home()
     stop = {line.strip() for line in (home / "normal/stopwords.txt").read_text("utf-8").splitlines()} - {""}
     segmenter, bayes = _model(home / "seg/seg.marshal.3"), _model(home / "sentiment/sentiment.marshal.3")
     classes = [bayes["d"]["neg"], bayes["d"]["pos"]]
@@ -78,7 +78,7 @@ def build() -> Tables:
     )
 
 
-def _home() -> Path:
+def snownlp_home() -> Path:
     spec = importlib.util.find_spec("snownlp")
     if spec is None or not spec.submodule_search_locations:
         raise ModuleNotFoundError("没有安装 snownlp:pip install snownlp==0.12.3", name="snownlp")
@@ -87,7 +87,7 @@ def _home() -> Path:
 
 def _version() -> str:
     """snownlp's version, ours of the tables, and the model files' hash: whoever retrains SnowNLP gets new tables."""
-    home, digest = _home(), hashlib.sha256()
+    home, digest = snownlp_home(), hashlib.sha256()
     for name in SOURCES:
         digest.update((home / name).read_bytes())
     return f"{importlib.metadata.version('snownlp')}-t{TABLE_FORMAT}-{digest.hexdigest()[:12]}"

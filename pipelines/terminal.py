@@ -16,15 +16,19 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from pipelines import store
-from pipelines.ingest import Outcome
+from pipelines import shop_weights, store
+from pipelines.ingest import Outcome, Reading
 from pipelines.nightly import Night
+from pipelines.rulebench import Moved, Trial
+from qc.metrics import REASONS
 from reports.views import SUMMARY, shown
 
 WORDS = {
-    "zh": ("文件", "种类", "行", "入库", "重复", "隔离", "店铺", "客服", "成绩单:", "没有新内容,规则也没有变:沿用上次发布的结果。"),
+    "zh": ("文件", "种类", "行", "入库", "重复", "隔离", "店铺", "客服", "成绩单:", "没有新内容,规则也没有变:沿用上次发布的结果。",
+           "情绪模型:", "(本店训练的;撤销:qc train --undo)"),
     "en": ("File", "Kind", "Rows", "Stored", "Duplicate", "Quarantined", "Shop", "Agent", "Scorecards: ",
-           "Nothing new, and the same rules: the last published result stands."),
+           "Nothing new, and the same rules: the last published result stands.",
+           "Mood model: ", " (trained on this shop; back: qc train --undo)"),
 }  # fmt: skip
 
 
@@ -32,22 +36,42 @@ class Show:
     """Progress of a long job: a live line in a terminal, one plain line a step elsewhere."""
 
     def __init__(self, console: Console, progress: Progress | None) -> None:
-        self._console, self._progress, self._since, self._told = console, progress, time.monotonic(), 0.0
+        self._console, self._progress, self._since = console, progress, time.monotonic()
+        self._told, self._file = 0.0, ""
         self._task = progress.add_task("", total=None) if progress else None
 
     def step(self, what: str) -> None:
         """Name what is being done."""
         if self._progress and self._task is not None:
-            self._progress.update(self._task, description=what)
+            self._progress.update(self._task, description=what, completed=0, total=None)
         else:
-            self._console.print(f"{time.monotonic() - self._since:6.1f} s  {what}", highlight=False)
+            self._console.print(f"{time.monotonic() - self._since:6.1f} s  {what}", highlight=False, soft_wrap=True)
 
-    def file(self, name: str, rows: int, _: int) -> None:
-        """Rows read of a file so far; told at most every two seconds."""
+    def file(self, at: Reading) -> None:
+        """How far reading is, how fast, and for how long still; told of every file, and at most every two seconds."""
         now = time.monotonic()
-        if now - self._told >= 2 or self._progress:
-            self._told = now
-            self.step(f"读入 {name} {rows:,} 行")
+        if now - self._told >= 2 or at.file != self._file or self._progress:
+            self._told, self._file = now, at.file
+            self.step(reading(at, now - self._since))
+        if self._progress and self._task is not None:
+            self._progress.update(self._task, completed=at.done, total=at.total)
+
+
+def reading(at: Reading, seconds: float) -> str:
+    """`chats.csv 1,200,000 行 · 81,000 行/秒 · 160/1,400 MB · 约剩 1 分 40 秒`; what cannot be known yet is left out.
+
+    >>> reading(Reading("chats.csv", 1200, 3000, 25_000_000, 100_000_000), 10.0)
+    '读入 chats.csv 1,200 行 · 300 行/秒 · 25/100 MB · 约剩 30 秒'
+    """
+    said = [f"读入 {at.file} {at.n_rows:,} 行"]
+    if seconds >= 1:
+        said.append(f"{at.n_all / seconds:,.0f} 行/秒")
+    if at.done:
+        said.append(f"{at.done / 1e6:,.0f}/{at.total / 1e6:,.0f} MB")
+    if at.done and seconds >= 1:
+        minutes, rest = divmod(round(seconds * (at.total - at.done) / at.done), 60)
+        said.append(f"约剩 {minutes} 分 {rest} 秒" if minutes else f"约剩 {rest} 秒")
+    return " · ".join(said)
 
 
 @contextmanager
@@ -88,7 +112,10 @@ def files(outcomes: Sequence[Outcome], passed_over: Sequence[Path], *, as_json: 
         if o.problem:
             print(f"{o.file}: {o.problem}", file=sys.stderr)
         if o.n_damaged * 5 > o.n_stored:
-            print(f"{o.file}: {o.n_stored} 条里有 {o.n_damaged} 条是乱码,文件多半在导出或转存时转错了编码;请重新导出,或用 --encoding 指明", file=sys.stderr)
+            print(
+                f"{o.file}: {o.n_stored} 条里有 {o.n_damaged} 条是乱码,文件多半在导出或转存时转错了编码;请重新导出,或用 --encoding 指明",
+                file=sys.stderr,
+            )
     if passed_over:
         print(f"未读(不是认得的结尾):{'、'.join(p.name for p in passed_over)}", file=sys.stderr)
     if any(o.n_quarantined for o in outcomes):
@@ -100,12 +127,14 @@ def night(done: Night, home: Path, lang: str, *, as_json: bool) -> None:
     words = WORDS[lang]
     with store.open_mart(home) as con:
         agents = _side_by_side(con, lang)
+        model = str((con.execute("SELECT model FROM runs ORDER BY run_id DESC LIMIT 1").fetchone() or ("",))[0])
     if as_json:
         what = {
             "files": [o._asdict() for o in done.files],
             "is_new": done.is_new,
             "reports": str(done.reports),
             "agents": agents,
+            "model": model,
         }
         print(json.dumps(what, ensure_ascii=False, default=str))
         return
@@ -113,7 +142,7 @@ def night(done: Night, home: Path, lang: str, *, as_json: bool) -> None:
     print()
     head = [words[6], words[7], *(SUMMARY[m][0 if lang == "zh" else 1] for m in SUMMARY)]
     table(head, [list(a.values()) for a in agents], right=range(2, len(head)))
-    print()
+    print(f"\n{words[10]}{model}{words[11] if shop_weights.is_own(model) else ''}")
     if not done.is_new:
         print(words[9])
     if done.reports:
@@ -150,3 +179,49 @@ def rules_check(home: Path, *, as_json: bool) -> bool:
         file=sys.stderr,
     )
     return not failures
+
+
+def rules_mutate(home: Path, *, as_json: bool) -> bool:
+    """Break every rule in every way; True when some example notices each."""
+    from pipelines import settings
+    from qc import mutation
+    from qc.rulebook import rules_of
+
+    book = settings.book(home, settings.load(home))
+    n = sum(1 for rule in rules_of(book.packs).values() for _ in mutation.mutants(rule))
+    survived = mutation.survivors(book.packs, book.pleasantries)
+    table(["规则", "弄坏了什么,例句却都照旧"], survived.rows(), as_json=as_json)
+    print(f"弄坏 {n} 处,例句察觉 {n - survived.height} 处;没有察觉的,请补例句", file=sys.stderr)
+    return survived.is_empty()
+
+
+def trial(found: Trial, *, as_json: bool) -> None:
+    """Counts of each rule, then quotes with what was said around them."""
+    if as_json:
+        print(json.dumps(found._asdict() | {"counts": found.counts.to_dicts(), "quotes": found.quotes.to_dicts()}, ensure_ascii=False))
+        return
+    rows = [
+        [r["rule_id"], r["title"], r["n"], r["n_conversations"], r["of"], shown(r["share"], "%"),
+         f"{shown(r['low'], '%')}–{shown(r['high'], '%')}", f"没有用上:{REASONS[r['unasked']][0]}" if r["unasked"] else ""]
+        for r in found.counts.iter_rows(named=True)
+    ]  # fmt: skip
+    table(["规则", "名称", "处", "命中会话", "会话", "占", "95% 区间", "备注"], rows, right=(2, 3, 4, 5))
+    for q in found.quotes.iter_rows(named=True):
+        place = f"{q['rule_id']}  {q['conversation_id']} #{q['seq']}" if q["seq"] else f"{q['rule_id']}  {q['conversation_id']}"
+        print(f"\n{place}  {q['agent'] or ''}")
+        if q["seq"]:
+            print(f"  前 {q['before'] or ''}\n  ▶ {q['text']}  ←「{q['quote']}」\n  后 {q['after'] or ''}")
+        else:
+            print("  整个会话里没有说到")
+    print(f"规则包 {found.pack_hash[:12]}", file=sys.stderr)
+
+
+def moved(found: Moved, *, as_json: bool) -> None:
+    """Whose scores move: people, then the talks that move most."""
+    if as_json:
+        print(json.dumps(found._asdict() | {"conversations": found.conversations.to_dicts(), "agents": found.agents.to_dicts()}, ensure_ascii=False))
+        return
+    table(["店铺", "客服", "会话", "变动", "旧均分", "新均分", "差"], found.agents.rows(), right=(2, 3, 4, 5, 6))
+    table(["会话", "客服", "旧分", "新分", "差", "因为"], found.conversations.head(20).rows(), right=(2, 3, 4))
+    n = found.conversations.height
+    print(f"规则包 {found.old_hash[:12]} → {found.new_hash[:12]}:{n} 个分数变动{',上面是变动最大的 20 个' if n > 20 else ''}", file=sys.stderr)

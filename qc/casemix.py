@@ -12,6 +12,7 @@ import polars as pl
 
 from qc import frames
 from qc.casewords import ASPECTS, NO_PHASE, Lexicon, Weight, spelt_out
+from qc.conditions import Sought
 from qc.phrases import occurrences
 
 SPOKEN = ("text", "voice")
@@ -43,16 +44,6 @@ class Mix(NamedTuple):
 
     cases: pl.DataFrame  # Case, a row a conversation
     reasons: pl.DataFrame  # CaseReason, the strongest first within an aspect
-
-
-class _Sought(NamedTuple):
-    """A cue in the shape that `occurrences` looks for."""
-
-    id: str
-    phrases: Sequence[str]
-    unless: Sequence[str]
-    exact: bool = False
-    by: str = "phrase"
 
 
 def classify(messages: pl.DataFrame, lexicons: Sequence[Lexicon], orders: pl.DataFrame | None = None) -> Mix:
@@ -107,7 +98,11 @@ def _heard(said: pl.DataFrame, lexicons: Sequence[Lexicon]) -> pl.DataFrame:
         for lexicon in lexicons for value, cues in lexicon.values.items() for i, cue in enumerate(cues)
     }  # fmt: skip
     sought = [
-        _Sought(name, [p for x in cue.phrases for p in spelt_out(x)], [p for x in cue.unless for p in spelt_out(x)])
+        Sought.model_construct(
+            id=name,
+            any_of=[p for x in cue.phrases for p in spelt_out(x)],
+            unless=[p for x in cue.unless for p in spelt_out(x)],
+        )
         for name, (_, _, cue) in named.items()
     ]
     table = pl.DataFrame(

@@ -9,6 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+import polars as pl
+
+from qc.loosened import loosened
+
 _H = r"[\u4e00-\u9fff]"
 _PROVINCES = (
     "北京|天津|上海|重庆|河北|山西|辽宁|吉林|黑龙江|江苏|浙江|安徽|福建|江西|山东|河南|湖北|湖南|广东|海南|四川|贵州|云南|陕西|"
@@ -96,6 +100,17 @@ _LOCAL = re.compile(r"[区县镇乡村街路道巷弄苑栋幢室旗]|小区|花
 _STREET = re.compile(
     r"[镇乡村街路道巷弄栋幢厦]|小区|花园|公寓|广场|大学|号院|校区|[园苑庭府湾城居里庄](?=[0-9a-z一二三四五六七八九十]+[栋幢座号单期区])"
 )
+_BLOCK = re.compile(rf"{_NAME_LABEL}\s*[\"']?:")
+
+
+def is_possible(folded: pl.Expr) -> pl.Expr:
+    """Whether a folded text has the parts of an address or a labelled name; where it has not, both searches find nothing."""
+
+    def has(*patterns: re.Pattern[str]) -> pl.Expr:
+        return pl.all_horizontal([folded.str.contains(loosened(p.pattern)) for p in patterns])
+
+    is_field = folded.str.contains(r"[:=\"]") & has(_ADDRESS_LABEL, _LOCAL)
+    return has(_LABELLED) | is_field | (has(_STREET) & (has(_DETAIL) | has(_BLOCK)) & (has(_ADDRESS_LABEL) | has(_START)))
 
 
 def addresses(text: str) -> Iterator[tuple[int, int]]:
@@ -110,7 +125,9 @@ def addresses(text: str) -> Iterator[tuple[int, int]]:
         if (found := _read(text, at)) and (_LOCAL.search(text, *found) if is_field else _is_whole(text, *found)):
             yield found
             at = found[1]
-    is_block = any(n in text for n in _NUMBERS) or bool(re.search(rf"{_NAME_LABEL}\s*[\"']?:", text))
+    if not _STREET.search(text):  # most texts that name a city: spared the long search for where an address begins
+        return
+    is_block = any(n in text for n in _NUMBERS) or bool(_BLOCK.search(text))
     at = 0
     while start := _START.search(text, at):
         found = _read(text, start.start())
@@ -122,7 +139,8 @@ def addresses(text: str) -> Iterator[tuple[int, int]]:
 def names(text: str) -> Iterator[tuple[int, int]]:
     """(start, end) of people's names: after a label, or beside a number or an address (as `qc.privacy` marks them)."""
     is_block = "\ue000" in text or "\ue007" in text
-    for pattern in (_LABELLED, _BEFORE, _AFTER, _BETWEEN, _LAST):
+    beside = (_BEFORE, _AFTER, _BETWEEN, _LAST) if is_block or "\ue001" in text else ()
+    for pattern in (_LABELLED, *beside):
         for m in pattern.finditer(text):
             name = m[m.lastindex or 0]
             if name not in _STOP and (is_block or not name.isascii()):

@@ -1,4 +1,4 @@
-"""One short function per way of finding, and `inspect`, which runs the rules: messages in, findings and moments out."""
+"""Rules on talks: messages in, findings and moments out. `phrase` finds what was said, `absent` what was not."""
 
 from __future__ import annotations
 
@@ -8,9 +8,13 @@ from typing import NamedTuple
 import polars as pl
 
 from qc import frames
+from qc.conditions import leaves
 from qc.phrases import occurrences
-from qc.rulebook import SEVERITIES, Pack, Rule, Where, rules_of
+from qc.places import PLACE, Beside, Talk, places, spoken_at
+from qc.rule import EVENTS, SEVERITIES, Rule
+from qc.rulebook import Pack, disguises_of, in_order, references, rules_of
 from qc.text import fold
+from qc.where import within
 
 # What a person wrote or said; the text of a card or a picture is the platform's.
 SPOKEN = ("text", "voice")
@@ -24,36 +28,73 @@ class Inspection(NamedTuple):
     moments: pl.DataFrame  # frames.Moment
 
 
-class Talk(NamedTuple):
-    """The messages as the detectors see them."""
-
-    said: pl.DataFrame  # effective and asking messages in order: i, who, nth and nth_last of who, asked (last question)
-    turns: pl.DataFrame  # frames.Turn
-    spoken: pl.DataFrame  # `said` × where a rule's phrase stands in it: rule_id, start, end, clause, is_quoted
-    rules: Mapping[str, Rule]
-
-
-def inspect(messages: pl.DataFrame, turns: pl.DataFrame, packs: Sequence[Pack]) -> Inspection:
+def inspect(
+    messages: pl.DataFrame, turns: pl.DataFrame, packs: Sequence[Pack], beside: Beside = Beside()
+) -> Inspection:
     """frames.Message, frames.Turn, packs -> Inspection(frames.Finding, frames.Moment), in a fixed order.
 
-    Effective messages are inspected for rules of the agent, the customer's for rules of the customer.
+    Effective messages are inspected for rules of the agent, the customer's for rules of the customer. A rule that asks
+    for what is not there finds nothing; `unasked` says which and why.
     """
-    talk = listen(messages, turns, rules_of(packs))
-    found = [DETECTORS[rule.by](talk, rule) for rule in talk.rules.values()]
-    findings = pl.concat([frames.empty(frames.Finding), *(one.findings for one in found)])
-    moments = pl.concat([frames.empty(frames.Moment), *(one.moments for one in found)])
+    talk = listen(messages, turns, packs, beside)
+    found = run(talk)
+    findings = pl.concat([frames.empty(frames.Finding), *(one.findings for one in found.values())])
+    moments = pl.concat([frames.empty(frames.Moment), *(one.moments for one in found.values())])
     return Inspection(
         _settled(findings, talk.rules).sort("conversation_id", "seq", "start", "rule_id", "finding_id"),
         moments.sort("conversation_id", "rule_id", "agent"),
     )
 
 
+def run(talk: Talk) -> dict[str, Inspection]:
+    """What each rule that can be asked finds by itself; a rule comes after those that it looks to."""
+    found: dict[str, Inspection] = {}
+    silent = unasked(talk.rules, talk.messages, talk.beside)
+    for rule in in_order(talk.rules):
+        if rule.id not in silent:
+            found[rule.id] = DETECTORS[rule.by](talk, rule)
+            talk.findings[rule.id] = found[rule.id].findings
+    return found
+
+
+def unasked(rules: Mapping[str, Rule], messages: pl.DataFrame, beside: Beside) -> dict[str, str]:
+    """rule_id → why it does not apply: it asks for what is not there, or looks to a rule that does."""
+    is_timed = messages["sent_at"].is_not_null().any()
+    lacking = {
+        "no_orders": beside.orders is None,
+        "no_cases": beside.cases is None,
+        "no_sentiment": beside.sentiment is None,
+        "no_times": not is_timed,
+    }
+    reasons: dict[str, str] = {}
+    for rule in in_order(rules):
+        looked_to = [reasons[at] for _, at in references(rule) if at in reasons]
+        if why := [need for need in needs(rule) if lacking[need]] + looked_to:
+            reasons[rule.id] = why[0]
+    return reasons
+
+
+def needs(rule: Rule) -> list[str]:
+    """What a rule asks for besides the chat, as the reason codes of its lack."""
+    kinds = {key for _, key, _ in leaves(rule, "")}
+    filters = rule.where.filters() if rule.where else {}
+    is_ordered = "order" in filters or any(at in EVENTS for _, at in references(rule))
+    wanted = {
+        "no_orders": is_ordered, "no_cases": bool({"phase", "topic", "customer"} & set(filters)),
+        "no_sentiment": "sentiment" in kinds, "no_times": "slow" in kinds or is_ordered,
+    }  # fmt: skip
+    return [reason for reason, is_wanted in wanted.items() if is_wanted]
+
+
 def phrase(talk: Talk, rule: Rule) -> Inspection:
-    """Each place where one of the rule's phrases stands in the speaker's own words."""
-    hits = talk.spoken.filter((pl.col("rule_id") == rule.id) & (pl.col("who") == rule.who) & ~pl.col("is_quoted"))
-    hits = _within(hits, talk, rule.where)
-    findings = (hits if rule.who == "customer" else _own_words(hits)).with_columns(
-        finding_id=pl.format("{}#{}:{}@{}", "conversation_id", "seq", "rule_id", "start"),
+    """Each place where the rule's condition holds, where the rule looks."""
+    found = places(talk, rule, rule)
+    if found.is_empty():
+        return Inspection(frames.empty(frames.Finding), frames.empty(frames.Moment))
+    hits = spoken_at(talk, found).filter(pl.col("who") == rule.who)
+    findings = within(hits, talk, rule.where).with_columns(
+        finding_id=pl.format("{}#{}:{}@{}", "conversation_id", "seq", pl.lit(rule.id), "start"),
+        rule_id=pl.lit(rule.id),
         quote=pl.col("text").str.slice("start", pl.col("end") - pl.col("start")),
     )
     return Inspection(frames.of(frames.Finding, findings), frames.empty(frames.Moment))
@@ -63,19 +104,20 @@ def absent(talk: Talk, rule: Rule) -> Inspection:
     """The moments at which something is due, and a finding without a place where it was not said.
 
     Due of: each agent over their own messages (anywhere), who opened (first), who closed (last), or who spoke first
-    after the other rule's finding (after).
+    near the other rule's finding (after, before, around).
     """
-    said_it = talk.spoken.filter(pl.col("rule_id") == rule.id)["i"].unique()
-    due = _within(talk.said.filter(pl.col("who") == "agent"), talk, rule.where)
+    said_it = places(talk, rule, rule)["i"].unique()
+    due = within(talk.said.filter(pl.col("who") == "agent"), talk, rule.where)
     if rule.applies.unless_left_mid_turn:
         due = due.join(_left_mid_turn(talk.turns), on="conversation_id", how="anti")
-    unit = ["conversation_id"] if rule.where else ["conversation_id", "agent"]
+    is_one = rule.where is not None and bool(rule.where.first or rule.where.last or rule.where.anchor)
+    unit = ["conversation_id"] if is_one else ["conversation_id", "agent"]
     owner = pl.col("agent").last() if rule.where and rule.where.last else pl.col("agent").first()
     moments = (
         due.sort("i")
         .with_columns(is_met=pl.col("i").is_in(said_it.implode()))
         .group_by(unit, maintain_order=True)
-        .agg(*([owner] if rule.where else []), pl.col("is_met").any())
+        .agg(*([owner] if is_one else []), pl.col("is_met").any())
         .with_columns(rule_id=pl.lit(rule.id))
     )
     missing = moments.filter(~pl.col("is_met")).with_columns(
@@ -88,11 +130,12 @@ def absent(talk: Talk, rule: Rule) -> Inspection:
 DETECTORS: dict[str, Callable[[Talk, Rule], Inspection]] = {"phrase": phrase, "absent": absent}
 
 
-def listen(messages: pl.DataFrame, turns: pl.DataFrame, rules: Mapping[str, Rule]) -> Talk:
-    """The messages in order with their speakers, and all phrase occurrences from one pass over the distinct texts."""
+def listen(messages: pl.DataFrame, turns: pl.DataFrame, packs: Sequence[Pack], beside: Beside = Beside()) -> Talk:
+    """The messages in order with their speakers, and all words and patterns from one pass over the distinct texts."""
     who = pl.when(frames.is_effective()).then(pl.lit("agent")).when(frames.is_asking()).then(pl.lit("customer"))
+    is_spoken = pl.col("content_kind").is_in(SPOKEN)
     said = (
-        messages.select("conversation_id", "seq", "agent", "text", "content_kind", who=who)
+        messages.select("conversation_id", "seq", "agent", "text", is_spoken=is_spoken, who=who)
         .filter(pl.col("who").is_not_null())
         .sort("conversation_id", "seq")
         .with_columns(agent=pl.when(pl.col("who") == "agent").then("agent"), talk=pl.col("conversation_id").rle_id())
@@ -102,51 +145,44 @@ def listen(messages: pl.DataFrame, turns: pl.DataFrame, rules: Mapping[str, Rule
     nth = pl.int_range(1, pl.len() + 1).over("talk", "who")
     asked = pl.when(pl.col("who") == "customer").then("text").forward_fill().over("talk")
     said = said.with_columns(nth=nth, nth_last=pl.len().over("talk", "who") - nth + 1, asked=asked)
-    texts = said.filter(pl.col("content_kind").is_in(SPOKEN)).select("text").unique().with_row_index("text_id")
-    places = occurrences(texts["text"], list(rules.values()))
-    spoken = places.join(texts, on="text_id").join(
-        said.filter(pl.col("content_kind").is_in(SPOKEN)).drop("content_kind"), on="text"
+    rules = rules_of(packs)
+    return Talk(said, messages, turns, _heard(said, rules, disguises_of(packs)), rules, beside, {})
+
+
+def _heard(
+    said: pl.DataFrame, rules: Mapping[str, Rule], disguises: Mapping[str, Sequence[str]]
+) -> dict[tuple[str, str], pl.DataFrame]:
+    """(rule_id, leaf) → places of its words: the speaker's own ones; an absent rule is content with a quotation."""
+    spoken = said.filter("is_spoken")
+    texts = spoken.select("text").unique().with_row_index("text_id")
+    found = occurrences(texts["text"], list(rules.values()), disguises)
+    speakers = pl.DataFrame(
+        [(rule.id, rule.who, rule.by == "absent") for rule in rules.values()],
+        schema={"rule_id": pl.String, "who": pl.String, "is_absent": pl.Boolean}, orient="row",
+    )  # fmt: skip
+    found = (
+        found.join(speakers, on="rule_id").filter(pl.col("is_absent") | ~pl.col("is_quoted")).join(texts, on="text_id")
     )
-    return Talk(said, turns, spoken, rules)
+    hits = found.join(spoken.select("i", "text", "who", "asked"), on=["text", "who"])
+    is_claimed = ~pl.col("is_absent") & (pl.col("who") == "agent")  # said by an agent and held against them
+    own = hits.filter(is_claimed)
+    hits = pl.concat([hits.filter(~is_claimed), own.filter(~_echoes(own))])
+    hits = hits.select("rule_id", "leaf", "i", "start", "end", is_whole=pl.lit(False))
+    parts = hits.partition_by("rule_id", "leaf", as_dict=True)
+    return {(str(rule), str(leaf)): part.select(*PLACE) for (rule, leaf), part in parts.items()}
 
 
-def _within(rows: pl.DataFrame, talk: Talk, where: Where | None) -> pl.DataFrame:
-    """The rows of `said` or `spoken` that stand where the rule looks."""
-    if where is None:
-        return rows
-    if where.after is not None:
-        return _after(rows, talk, talk.rules[where.after], where.turns or 1)
-    return rows.filter(pl.col("nth") <= where.first if where.first else pl.col("nth_last") <= where.last)
-
-
-def _after(rows: pl.DataFrame, talk: Talk, trigger: Rule, n_turns: int) -> pl.DataFrame:
-    """The rows after the first finding of `trigger` in their conversation, in its turn or the n−1 next ones."""
-    first = phrase(talk, trigger).findings.group_by("conversation_id").agg(pl.col("seq").min())
-    first = _with_turn(first.sort("seq"), talk.turns)
-    later = rows.join(first.select("conversation_id", since="seq", from_turn="turn"), on="conversation_id")
-    later = _with_turn(later.filter(pl.col("seq") > pl.col("since")).sort("seq"), talk.turns)
-    near = pl.col("turn") < pl.col("from_turn") + n_turns
-    return later.filter(near).select(rows.columns).sort("i")
-
-
-def _with_turn(rows: pl.DataFrame, turns: pl.DataFrame) -> pl.DataFrame:
-    """Rows in order of seq, with the turn they belong to: the last one asked up to them; 0 before the first."""
-    asked = turns.select("conversation_id", "turn", seq="asked_seq").sort("seq")
-    joined = rows.join_asof(asked, on="seq", by="conversation_id", check_sortedness=False)
-    return joined.with_columns(pl.col("turn").fill_null(0))
+def _echoes(hits: pl.DataFrame) -> pl.Series:
+    """Whether the clause merely repeats the customer's last bubble before it."""
+    said = hits.select("clause", asked=fold(hits["asked"]))
+    echo = pl.col("asked").str.contains(pl.col("clause"), literal=True) & (pl.col("clause").str.len_chars() >= _ECHO)
+    return said.select(echo.fill_null(False)).to_series()
 
 
 def _left_mid_turn(turns: pl.DataFrame) -> pl.DataFrame:
     """Conversations whose last turn stands unanswered, though it asked for a reply (thanks at the end do not)."""
     last = turns.sort("turn").group_by("conversation_id").last()
     return last.filter(~pl.col("is_answered") & pl.col("needs_reply").fill_null(True)).select("conversation_id")
-
-
-def _own_words(hits: pl.DataFrame) -> pl.DataFrame:
-    """The hits whose clause does not merely repeat the customer's last bubble before it."""
-    hits = hits.with_columns(fold(hits["asked"]))
-    echo = pl.col("asked").str.contains(pl.col("clause"), literal=True) & (pl.col("clause").str.len_chars() >= _ECHO)
-    return hits.filter(~echo.fill_null(False))
 
 
 def _settled(findings: pl.DataFrame, rules: Mapping[str, Rule]) -> pl.DataFrame:

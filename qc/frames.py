@@ -54,6 +54,36 @@ Turn: Noun = {
     "reason": pl.String,  # why it is not counted or has no wait: no_times, censored, pleasantry; else NULL
 }
 
+Pace: Noun = {
+    "conversation_id": pl.String,
+    "turn": pl.Int32,
+    "in_service_s": pl.Float64,  # the part of wait_s within open hours
+    "n_open": pl.Int32,  # open turns of the responsible agent when this one opens, itself included
+    "n_open_shop": pl.Int32,  # the same of the whole shop
+    "substantive_seq": pl.Int32,  # the first reply after the question that says something; NULL: none
+    "substantive_s": pl.Float64,  # seconds from the question to it
+    "is_stalled": pl.Boolean,  # put off: from the first reply on, nothing said for over 300 s; NULL: too early to tell
+}
+
+Promise: Noun = {
+    "promise_id": pl.String,  # promise:<promise>:<conversation_id>
+    "conversation_id": pl.String,
+    "promise": pl.String,  # first_answer, preliminary, solution
+    "shop": pl.String,
+    "agent": pl.String,  # responsible for the turn of the question or complaint
+    "day": pl.Date,
+    "asked_seq": pl.Int32,
+    "asked_at": TIME,
+    "due_at": TIME,
+    "kept_at": TIME,  # when it was done, late or not
+    "status": pl.String,  # kept, broken, censored, not_due, unknown
+    "seconds": pl.Float64,  # from asking to kept_at
+    "in_service_s": pl.Float64,  # of the time to kept_at (else to as_of) the part within open hours
+    "evidence_conversation_id": pl.String,  # where it was done
+    "evidence_seq": pl.Int32,
+    "reason": pl.String,  # of what is neither kept nor broken; of broken: late, stalled, never
+}
+
 ProfileTurn: Noun = {
     "profile": pl.String,
     **{name: Turn[name] for name in (

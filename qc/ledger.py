@@ -32,35 +32,53 @@ def score(
     messages: pl.DataFrame,
     packs: Sequence[Pack],
     scorecard: Scorecard,
+    verdicts: pl.DataFrame | None = None,
 ) -> Ledger:
     """frames.Finding, frames.Moment, frames.Message -> Ledger(frames.Entry, frames.Score), in a fixed order.
 
     One score for every conversation and agent with an effective message; NULL where no item of the card applies.
+    `verdicts(finding_id, is_confirmed)`: what people said of findings. qa is 100 and the entries but the veto; the veto
+    of a confirmed redline takes the rest, so that final, 100 and all entries, is 0.
     """
     prices = _prices(packs, scorecard)
     receptions = messages.filter(frames.is_effective()).select(_WHO).unique()
     receptions = receptions.with_columns(scorecard=pl.lit(scorecard.scorecard))
     shares = _shares(receptions, moments, prices)
-    priced = findings.join(prices, on="rule_id").join(shares, on=_WHO, nulls_equal=True)
-    entries = _floored(pl.concat([_charged(priced), _capped(priced)]))
+    priced = _counted(findings.join(prices, on="rule_id").join(shares, on=_WHO, nulls_equal=True))
+    charged = pl.concat([_charged(priced), _rules_capped(priced)])
+    entries = _floored(pl.concat([charged, _items_capped(priced, charged)]))
+    redlines = [rule.id for rule in rules_of(packs).values() if rule.severity == "redline"]
+    judged = _judged(findings.filter(pl.col("rule_id").is_in(redlines)), verdicts)
+    entries = pl.concat([entries, _vetoed(shares, entries, judged.filter("is_confirmed"))])
     entries = entries.with_columns(entry_id=pl.format("{}:{}", "scorecard", "entry_id"))
     entries = frames.of(frames.Entry, entries).sort("conversation_id", "agent", "entry_id")
-    redlines = [rule.id for rule in rules_of(packs).values() if rule.severity == "redline"]
-    pending = findings.filter(pl.col("rule_id").is_in(redlines)).select(_WHO).unique()
-    return Ledger(entries, _scores(shares, entries, pending))
+    return Ledger(entries, _scores(shares, entries, judged.filter(pl.col("is_confirmed").is_null())))
 
 
 def _prices(packs: Sequence[Pack], scorecard: Scorecard) -> pl.DataFrame:
-    """(rule_id, item, weight, deduction, is_due): is_due where the item needs a moment to apply."""
+    """(rule_id, item, weight, deduction, agent_cap, talk_cap, is_due): is_due where the item needs a moment to apply."""
     rules = rules_of(packs)
-    rows = [
-        (rule_id, item.id, item.weight, rules[rule_id].deduction, all(rules[r].by == "absent" for r in item.rules))
-        for section in scorecard.sections
-        for item in section.items
-        for rule_id in item.rules
-    ]
+    rows = []
+    for item in (item for section in scorecard.sections for item in section.items):
+        is_due = all(rules[rule_id].by == "absent" for rule_id in item.rules)
+        for rule in (rules[rule_id] for rule_id in item.rules):
+            caps = (rule.cap.agent, rule.cap.conversation) if rule.cap else (None, None)
+            rows.append((rule.id, item.id, item.weight, rule.deduction, *caps, is_due))
     names = {"rule_id": pl.String, "item": pl.String, "weight": pl.Float64, "deduction": pl.Float64}
-    return pl.DataFrame(rows, schema={**names, "is_due": pl.Boolean}, orient="row")
+    more = {"agent_cap": pl.Float64, "talk_cap": pl.Float64, "is_due": pl.Boolean}
+    return pl.DataFrame(rows, schema={**names, **more}, orient="row")
+
+
+def _counted(priced: pl.DataFrame) -> pl.DataFrame:
+    """`counted`: what of a finding's deduction its rule may still cost, the findings taken in the order of the talk."""
+    order = ["conversation_id", "rule_id", "seq", "start", "finding_id"]
+    rows = priced.sort(order, nulls_last=True)
+    kept = pl.col("deduction")
+    for cap, of in (("agent_cap", _WHO), ("talk_cap", ["conversation_id"])):
+        so_far = pl.col("deduction").cum_sum().over([*of, "rule_id"]) - pl.col("deduction")
+        left = (pl.col(cap) - so_far).clip(lower_bound=0).fill_null(float("inf"))
+        kept = pl.min_horizontal(kept, left)
+    return rows.with_columns(counted=kept)
 
 
 def _shares(receptions: pl.DataFrame, moments: pl.DataFrame, prices: pl.DataFrame) -> pl.DataFrame:
@@ -83,40 +101,74 @@ def _charged(priced: pl.DataFrame) -> pl.DataFrame:
     return charged.select(_DRAFT).with_columns(cause=pl.lit("finding"))
 
 
-def _capped(priced: pl.DataFrame) -> pl.DataFrame:
-    """An entry that gives back what the findings of an item took beyond its weight."""
-    item = [*_WHO, "scorecard", "item"]
-    taken = _charged(priced).group_by(item).agg(pl.col("points").sum())
-    sums = priced.group_by(item).agg(pl.col("deduction").sum().round(6), pl.col("weight", "total").first())
-    over = sums.filter(pl.col("deduction") > pl.col("weight")).join(taken, on=item, nulls_equal=True)
-    most = (pl.col("weight") * 100 / pl.col("total")).round(_DECIMALS)
+def _rules_capped(priced: pl.DataFrame) -> pl.DataFrame:
+    """An entry that gives back what the findings of a rule took beyond its cap."""
+    rule = [*_WHO, "scorecard", "item", "rule_id"]
+    taken = _charged(priced).group_by(rule).agg(pl.col("points").sum())
+    sums = priced.group_by(rule).agg(pl.col("deduction", "counted").sum().round(6), pl.col("total").first())
+    over = sums.filter(pl.col("counted") < pl.col("deduction")).join(taken, on=rule, nulls_equal=True)
+    most = (pl.col("counted") * 100 / pl.col("total")).round(_DECIMALS)
     return _given_back(over.with_columns(points=(-pl.col("points") - most).round(_DECIMALS)))
+
+
+def _items_capped(priced: pl.DataFrame, charged: pl.DataFrame) -> pl.DataFrame:
+    """An entry that gives back what the rules of an item took beyond its weight."""
+    item = [*_WHO, "scorecard", "item"]
+    taken = charged.group_by(item).agg(pl.col("points").sum())
+    sums = priced.group_by(item).agg(pl.col("counted").sum().round(6), pl.col("weight", "total").first())
+    over = sums.filter(pl.col("counted") > pl.col("weight")).join(taken, on=item, nulls_equal=True)
+    most = (pl.col("weight") * 100 / pl.col("total")).round(_DECIMALS)
+    over = over.with_columns(points=(-pl.col("points") - most).round(_DECIMALS), rule_id=pl.lit(None, pl.String))
+    return _given_back(over)
 
 
 def _floored(entries: pl.DataFrame) -> pl.DataFrame:
     """Rounding may take a hair more than 100 where every item is lost: it is given back by an entry of its own."""
     sums = entries.group_by(*_WHO, "scorecard").agg(points=(-100 - pl.col("points").sum()).round(_DECIMALS))
-    back = _given_back(sums.filter(pl.col("points") > 0).with_columns(item=pl.lit(None, pl.String)))
+    none = pl.lit(None, pl.String)
+    back = _given_back(sums.filter(pl.col("points") > 0).with_columns(item=none, rule_id=none))
     return pl.concat([entries, back])
 
 
 def _given_back(rows: pl.DataFrame) -> pl.DataFrame:
-    """Compensating entries of (conversation_id, agent, scorecard, item, points) rows."""
-    place = pl.format("{}#:{}@{}", "conversation_id", pl.col("item").fill_null(""), pl.col("agent").fill_null(""))
-    none = pl.lit(None, pl.String)
-    rows = rows.filter(pl.col("points") != 0).with_columns(rule_id=none, finding_id=none, entry_id=place)
+    """Compensating entries of (conversation_id, agent, scorecard, item, rule_id, points) rows."""
+    what = pl.col("item").fill_null("") + pl.format("/{}", "rule_id").fill_null("")
+    place = pl.format("{}#:{}@{}", "conversation_id", what, pl.col("agent").fill_null(""))
+    rows = rows.filter(pl.col("points") != 0).with_columns(finding_id=pl.lit(None, pl.String), entry_id=place)
     return rows.select(_DRAFT).with_columns(cause=pl.lit("cap"))
 
 
-def _scores(shares: pl.DataFrame, entries: pl.DataFrame, pending: pl.DataFrame) -> pl.DataFrame:
-    """100 + Σ points; final is the same until a person confirms a redline."""
+def _judged(redlines: pl.DataFrame, verdicts: pl.DataFrame | None) -> pl.DataFrame:
+    """(conversation_id, agent, is_confirmed) of the redlines found; NULL until a person has said."""
+    if verdicts is None:
+        return redlines.select(*_WHO, is_confirmed=pl.lit(None, pl.Boolean))
+    return redlines.join(verdicts.unique("finding_id"), on="finding_id", how="left").select(*_WHO, "is_confirmed")
+
+
+def _vetoed(shares: pl.DataFrame, entries: pl.DataFrame, confirmed: pl.DataFrame) -> pl.DataFrame:
+    """An entry that takes what is left of the score where a person confirmed a redline."""
     lost = entries.group_by(_WHO).agg(pl.col("points").sum())
-    scores = shares.join(lost, on=_WHO, how="left", nulls_equal=True).join(
-        pending.with_columns(is_redline_pending=True), on=_WHO, how="left", nulls_equal=True
-    )
-    left = (100 + pl.col("points").fill_null(0.0)).round(_DECIMALS)
+    rows = shares.filter(pl.col("total").is_not_null()).join(confirmed.unique(_WHO), on=_WHO, nulls_equal=True)
+    rows = rows.join(lost, on=_WHO, how="left", nulls_equal=True)
+    none = pl.lit(None, pl.String)
+    rows = rows.with_columns(
+        points=-(100 + pl.col("points").fill_null(0.0)).round(_DECIMALS),
+        entry_id=pl.format("{}#:veto@{}", "conversation_id", pl.col("agent").fill_null("")),
+        item=none, rule_id=none, finding_id=none,
+    )  # fmt: skip
+    return rows.select(_DRAFT).with_columns(cause=pl.lit("veto"))
+
+
+def _scores(shares: pl.DataFrame, entries: pl.DataFrame, pending: pl.DataFrame) -> pl.DataFrame:
+    """qa is 100 + Σ points but the veto's, final is 100 + Σ points."""
+    mine = pl.col("points").filter(pl.col("cause") != "veto").sum()
+    lost = entries.group_by(_WHO).agg(qa=mine, final=pl.col("points").sum())
+    pending = pending.select(_WHO).unique().with_columns(is_redline_pending=True)
+    scores = shares.join(lost, on=_WHO, how="left", nulls_equal=True)
+    scores = scores.join(pending, on=_WHO, how="left", nulls_equal=True)
+    left = (pl.col("qa", "final").fill_null(0.0) + 100).round(_DECIMALS)
     scores = scores.with_columns(
-        qa=pl.when(pl.col("total").is_not_null()).then(left),
+        pl.when(pl.col("total").is_not_null()).then(left),
         is_redline_pending=pl.col("is_redline_pending").fill_null(False),
-    ).with_columns(final="qa")
+    )
     return frames.of(frames.Score, scores).sort(_WHO)

@@ -7,14 +7,15 @@ stay readable. The word that calls an id stays too: 「加微信:[微信]」 is 
 
 from __future__ import annotations
 
-import hmac
+import hashlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import polars as pl
 
 from qc import delivery
+from qc.loosened import loosened
 from qc.text import fold, fold_text
 
 PHONE, ID_CARD, BANK_CARD, EMAIL = "[电话]", "[身份证]", "[银行卡]", "[邮箱]"
@@ -185,7 +186,7 @@ _MASKED = re.compile("|".join(map(re.escape, _BY_FOLD)))
 def spans(text: str, folded: str | None = None) -> list[Span]:
     """Where a text identifies somebody, in order and without overlaps; `folded` is `qc.text.fold` of it, if at hand.
 
-    >>> spans("打13800138000,张三收")
+    >>> spans("打13800138000,收到请回")
     [Span(start=1, end=12, placeholder='[电话]')]
     """
     work = (fold_text(text) if folded is None else folded).translate(_NO_MARKS)
@@ -259,14 +260,32 @@ def is_suspect(texts: pl.Series) -> pl.Series:
     return found.scatter(written.arg_true().filter(odd), True)
 
 
+# The same in Rust, on folded texts, without what stands around a match; a bank card by the prefix that its test asks for.
+_GIST = {BANK_CARD: r"(?:^|[^0-9])(?:62|4|5[1-5]|35|9558|60)[0-9](?:[ \-]?[0-9]){11}"}
+_POSSIBLE = (
+    *(_GIST.get(kind.placeholder) or loosened(kind.pattern.pattern) for kind in _KINDS),
+    "|".join(map(re.escape, _BY_FOLD)),
+    r"[\x{E000}-\x{E008}]|#e-[a-z][0-9]{2}",
+)
+
+
+def _may_change(folded: pl.Series) -> pl.Series:
+    """Folded texts in which some pattern is found, whatever stands around it: `spans` of all others is empty."""
+    text = pl.col("t")
+    found = pl.any_horizontal([text.str.contains(p) for p in _POSSIBLE])
+    return folded.to_frame("t").select(found | delivery.is_possible(text)).to_series()
+
+
 def mask(texts: pl.Series) -> pl.Series:
     """Texts with what identifies a person masked; rows in the order given, NULL stays NULL."""
     suspect = is_suspect(texts)
     if not suspect.any():
         return texts
     distinct = texts.filter(suspect).unique(maintain_order=True)
-    masked = [_settled(t, spans(t, f)) for t, f in zip(distinct, fold(distinct), strict=True)]
-    found = texts.filter(suspect).replace_strict(distinct, pl.Series(masked, dtype=pl.String), return_dtype=pl.String)
+    both = pl.DataFrame({"text": distinct, "fold": fold(distinct)})
+    few = both.filter(_may_change(both["fold"]))
+    masked = [_settled(text, spans(text, folded)) for text, folded in few.iter_rows()]
+    found = texts.filter(suspect).replace(few["text"], pl.Series(masked, dtype=pl.String))
     return texts.clone().scatter(suspect.arg_true(), found)
 
 
@@ -277,5 +296,17 @@ _LETTERS = str.maketrans("0123456789abcdef", "bcdfghjkmnpqrtvw")
 def pseudonym(customers: pl.Series, key: bytes) -> pl.Series:
     """Customer ids as `c` + 16 letters (64 bits) of HMAC-SHA256(key, id): stable across files, meaningless without the key."""
     ids = customers.drop_nulls().unique()
-    made = ["c" + hmac.digest(key, i.encode(), "sha256").hex()[:16].translate(_LETTERS) for i in ids]
+    letters = b"".join([d[:8] for d in _hmacs(ids.to_list(), key)]).hex().translate(_LETTERS)
+    made = ["c" + letters[at : at + 16] for at in range(0, len(letters), 16)]
     return customers.replace_strict(ids, pl.Series(made, dtype=pl.String), default=None, return_dtype=pl.String)
+
+
+def _hmacs(texts: list[str], key: bytes) -> Iterator[bytes]:
+    """HMAC-SHA256 of many texts by RFC 2104: what the key adds is hashed once, which halves the time."""
+    block = (key if len(key) <= 64 else hashlib.sha256(key).digest()).ljust(64, b"\0")
+    inner, outer = (hashlib.sha256(bytes(b ^ pad for b in block)) for pad in (0x36, 0x5C))
+    for text in texts:
+        of_text, of_both = inner.copy(), outer.copy()
+        of_text.update(text.encode())
+        of_both.update(of_text.digest())
+        yield of_both.digest()

@@ -5,103 +5,24 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Literal, NamedTuple, Self
+from graphlib import CycleError, TopologicalSorter
+from typing import Any, NamedTuple
 
-import polars as pl
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field
 
+from qc.conditions import Strict, leaves
+from qc.rule import EVENTS, Rule
 from qc.rulefile import Place, RulebookError, closest, line_of, read, validated
-from qc.text import fold
-
-SEVERITIES = ("info", "minor", "major", "redline")  # from the mildest; redline = 致命项
-LEAST_EXAMPLES = 5  # of hits and of misses, each rule: ours
+from qc.rulelimits import total_problem
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+class PackFile(Strict):
+    """A rule file: its keys, from the top."""
 
-
-class Where(_Model):
-    """Which messages count: the first or last n effective ones, or those within n turns of another finding."""
-
-    first: int | None = Field(default=None, ge=1)
-    last: int | None = Field(default=None, ge=1)
-    after: str | None = None
-    turns: int | None = Field(default=None, ge=1)
-
-    @model_validator(mode="after")
-    def _one_place(self) -> Self:
-        if sum(place is not None for place in (self.first, self.last, self.after)) != 1:
-            raise ValueError("「where」要在 first、last、after 里写一个,而且只写一个;不限位置就删去 where")
-        if (self.after is None) != (self.turns is None):
-            raise ValueError("「after」和「turns」要一起写,例如 {after: CUSTOMER_COMPLAINS, turns: 2}")
-        return self
-
-
-class Applies(_Model):
-    """When an absent rule is asked for at all."""
-
-    unless_left_mid_turn: bool = False  # not when the customer's last question stands unanswered
-
-
-class Tests(_Model):
-    """Examples that are run: a sentence, or a dialogue of 客:/服: lines."""
-
-    hit: list[str] = Field(min_length=LEAST_EXAMPLES)
-    miss: list[str] = Field(min_length=LEAST_EXAMPLES)
-
-
-class Rule(_Model):
-    """One rule of a pack; its fields are the keys of the YAML file."""
-
-    id: str = Field(pattern=r"^[A-Z][A-Z0-9_]*$")
-    title: str = Field(min_length=1)
-    title_en: str = Field(min_length=1)
-    by: Literal["phrase", "absent"]
-    who: Literal["agent", "customer"] = "agent"
-    phrases: list[str] = Field(alias="any", min_length=1)
-    unless: list[str] = []
-    exact: bool = False
-    where: Where | None = None  # None is anywhere
-    applies: Applies = Applies()
-    category: str = Field(min_length=1)
-    severity: Literal["info", "minor", "major", "redline"]
-    deduction: float = Field(default=0.0, ge=0)  # points of the scorecard item, per finding
-    why: str = Field(min_length=1)
-    rewrite: str = ""
-    source: str = Field(min_length=1)
-    tests: Tests
-
-    @field_validator("where", mode="before")
-    @classmethod
-    def _anywhere(cls, value: Any) -> Any:
-        return None if value == "anywhere" else value
-
-    @field_validator("phrases", "unless")
-    @classmethod
-    def _distinct(cls, phrases: list[str]) -> list[str]:
-        folded = fold(pl.Series(phrases, dtype=pl.String)).to_list()
-        if blank := [p for p in phrases if not p.strip()]:
-            raise ValueError(f"有空白的词 {blank[0]!r};请删去")
-        if twice := [p for p, f in zip(phrases, folded, strict=True) if folded.count(f) > 1]:
-            raise ValueError(f"「{twice[-1]}」重复了(大小写、全半角、繁简算同一个);请删去一个")
-        return phrases
-
-    @model_validator(mode="after")
-    def _makes_sense(self) -> Self:
-        if self.by == "absent" and (self.who != "agent" or self.exact):
-            raise ValueError("absent 规则只看客服,也没有 exact;请删去 who、exact,或改成 by: phrase")
-        if self.by == "phrase" and self.applies != Applies():
-            raise ValueError("「applies」只用于 by: absent;请删去")
-        if self.deduction and (self.who == "customer" or self.severity == "info"):
-            raise ValueError("顾客的话和 info 级的规则不扣分;请把 deduction 删去,或改 severity")
-        return self
-
-
-class _PackFile(_Model):
     pack: str = Field(min_length=1)
     title: str = Field(min_length=1)
     title_en: str = Field(min_length=1)
+    disguises: dict[str, list[str]] = Field(default={}, description="变体:本来的写法 → 别的写法;全部规则包合用")
     rules: list[Rule]
 
 
@@ -114,9 +35,10 @@ class Pack(NamedTuple):
     title_en: str
     rules: tuple[Rule, ...]
     lines: Mapping[str, int]
+    disguises: Mapping[str, list[str]] = {}  # a word → the ways in which people write around it
 
 
-class Item(_Model):
+class Item(Strict):
     """One line of the scorecard; it can lose its weight, never more."""
 
     id: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
@@ -126,7 +48,7 @@ class Item(_Model):
     rules: list[str] = Field(min_length=1)
 
 
-class Section(_Model):
+class Section(Strict):
     """Items whose weights add up to the section's."""
 
     id: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
@@ -136,7 +58,7 @@ class Section(_Model):
     items: list[Item] = Field(min_length=1)
 
 
-class Scorecard(_Model):
+class Scorecard(Strict):
     """Sections whose weights add up to 100."""
 
     scorecard: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
@@ -148,7 +70,7 @@ class Scorecard(_Model):
 def load_pack(text: str, name: str) -> Pack:
     """A rule pack from its YAML text; `name` is the file's name for messages. Raises RulebookError."""
     raw = read(text, name)
-    file = validated(_PackFile, raw, name)
+    file = validated(PackFile, raw, name)
     lines = {key: line for i, rule in enumerate(file.rules) for key, line in _rule_lines(raw["rules"], i, rule)}
     seen: dict[str, int] = {}
     for i, rule in enumerate(file.rules):
@@ -156,7 +78,7 @@ def load_pack(text: str, name: str) -> Pack:
         if rule.id in seen:
             raise RulebookError(f"{name}:{line} 规则「{rule.id}」在第 {seen[rule.id]} 行已经有了;请改名或删去一条")
         seen[rule.id] = line
-    return Pack(name, file.pack, file.title, file.title_en, tuple(file.rules), lines)
+    return Pack(name, file.pack, file.title, file.title_en, tuple(file.rules), lines, file.disguises)
 
 
 def bind(packs: Iterable[Pack]) -> tuple[Pack, ...]:
@@ -171,9 +93,21 @@ def bind(packs: Iterable[Pack]) -> tuple[Pack, ...]:
     rules = rules_of(bound)
     for pack in bound:
         for rule in pack.rules:
-            if problem := _trigger_problem(rule, rules):
-                raise RulebookError(f"{pack.name}:{pack.lines[f'{rule.id}.where']} {problem}")
+            if problem := _reference_problem(rule, rules):
+                raise RulebookError(f"{pack.name}:{pack.lines[f'{rule.id}.refers']} {problem}")
+    _refuse_circles(bound)
+    if problem := total_problem(list(rules.values())):
+        raise RulebookError(f"{bound[-1].name}:1 {problem}")
     return bound
+
+
+def disguises_of(packs: Iterable[Pack]) -> dict[str, list[str]]:
+    """Every word with the ways of writing around it that some pack knows."""
+    known: dict[str, list[str]] = {}
+    for pack in packs:
+        for word, ways in pack.disguises.items():
+            known[word] = sorted({*known.get(word, []), *ways})
+    return known
 
 
 def load_scorecard(text: str, name: str, packs: Sequence[Pack]) -> Scorecard:
@@ -191,21 +125,52 @@ def rules_of(packs: Iterable[Pack]) -> dict[str, Rule]:
     return {rule.id: rule for pack in packs for rule in pack.rules}
 
 
-def pack_hash(packs: Iterable[Pack]) -> str:
+def pack_hash(packs: Sequence[Pack]) -> str:
     """sha256 of what the rules say: the order of files, rules and keys, comments and line numbers change nothing."""
-    rules = sorted((r.model_dump(mode="json") for pack in packs for r in pack.rules), key=lambda r: str(r["id"]))
-    return hashlib.sha256(json.dumps(rules, ensure_ascii=False, sort_keys=True).encode()).hexdigest()
+    rules = sorted(_said(rule) for pack in packs for rule in pack.rules)
+    what = json.dumps([rules, disguises_of(packs)], ensure_ascii=False, sort_keys=True)
+    return hashlib.sha256(what.encode()).hexdigest()
 
 
-def _trigger_problem(rule: Rule, rules: Mapping[str, Rule]) -> str:
-    after = rule.where.after if rule.where else None
-    if after is None:
-        return ""
-    if after not in rules:
-        return f"「after」指的规则「{after}」不存在{closest(after, rules)}"
-    if rules[after].by != "phrase" or (rules[after].where and rules[after].where.after):  # type: ignore[union-attr]
-        return f"「after」指的规则「{after}」要是 by: phrase,自己不带 after;请另选一条"
+def _said(rule: Rule) -> str:
+    """What a rule file says of a rule; what it leaves out says nothing, so a new key changes no old hash."""
+    said = rule.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+    return json.dumps(said, ensure_ascii=False, sort_keys=True)
+
+
+def references(rule: Rule) -> list[tuple[str, str]]:
+    """(key, id) of the other rules and the events that a rule looks to."""
+    found = [("rule", str(value)) for _, key, value in leaves(rule, "") if key == "rule"]
+    where = rule.where
+    anchored = [(key, at) for key in ("after", "before", "around") if where and (at := getattr(where, key))]
+    return found + anchored
+
+
+def in_order(rules: Mapping[str, Rule]) -> list[Rule]:
+    """The rules, each after those that it looks to; CycleError where there is no such order."""
+    needs = {rule.id: sorted({at for _, at in references(rule) if at in rules}) for rule in rules.values()}
+    return [rules[rule_id] for rule_id in TopologicalSorter(dict(sorted(needs.items()))).static_order()]
+
+
+def _reference_problem(rule: Rule, rules: Mapping[str, Rule]) -> str:
+    for key, at in references(rule):
+        if key != "rule" and at in EVENTS:
+            continue
+        if at not in rules:
+            return f"「{key}」指的规则「{at}」不存在{closest(at, [*rules, *EVENTS])}"
+        if rules[at].by != "phrase":
+            return f"「{key}」指的规则「{at}」要是 by: phrase;请另选一条"
     return ""
+
+
+def _refuse_circles(bound: Sequence[Pack]) -> None:
+    try:
+        in_order(rules_of(bound))
+    except CycleError as error:
+        circle = [str(rule_id) for rule_id in error.args[1]]
+        pack = next(p for p in bound if circle[0] in p.lines)
+        line = pack.lines[f"{circle[0]}.refers"]
+        raise RulebookError(f"{pack.name}:{line} 规则互相引用,绕成了圈:{' → '.join(circle)};请断开一处") from None
 
 
 def _weights(card: Scorecard) -> list[tuple[Place, str]]:
@@ -250,5 +215,9 @@ def _rule_lines(raw: Any, i: int, rule: Rule) -> list[tuple[str, int]]:
         for kind, said in (("hit", rule.tests.hit), ("miss", rule.tests.miss))
         for k in range(len(said))
     ]
-    places: list[tuple[str, Place]] = [(rule.id, ()), (f"{rule.id}.where", ("where",)), *examples]
+    places: list[tuple[str, Place]] = [(rule.id, ()), (f"{rule.id}.refers", _referring(rule)), *examples]
     return [(key, line_of(raw, (i, *place))) for key, place in places]
+
+
+def _referring(rule: Rule) -> Place:
+    return ("where",) if rule.where and rule.where.anchor else ("rule",)

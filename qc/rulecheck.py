@@ -10,12 +10,18 @@ from typing import NamedTuple
 import polars as pl
 
 from qc import frames
-from qc.detectors import DETECTORS, listen
+from qc.detectors import listen, run
 from qc.dialogue import turns
+from qc.places import Beside
 from qc.profiles import Profile
-from qc.rulebook import Pack, Rule, rules_of
+from qc.rule import Rule
+from qc.rulebook import Pack, rules_of
 from qc.rulefile import RulebookError
 
+# What an example says besides the talk: @下单 10:00:20 · @付款 10:03:00 · @退款 10:09:00 · @阶段 pre · @话题 · @顾客类型 · @负面 0.9 · @渠道 jd.
+_FACT = re.compile(r"@(下单|付款|退款|阶段|话题|顾客类型|负面|渠道)\s+(\S+)")
+_ORDER_TIMES = {"下单": "created_at", "付款": "paid_at", "退款": "refund_applied_at"}
+_CASE = {"阶段": "phase", "话题": "topic", "顾客类型": "customer_type"}
 # 客: the customer · 服: a human agent · 助 assist · 机 bot · 自 auto-reply · 系 system. A name may follow: 服小李.
 _KINDS = {"客": "customer", "服": "agent", "助": "assist", "机": "bot", "自": "auto", "系": "system"}
 _CONTENTS = {"[图片]": "image", "[卡片]": "card", "[撤回]": "recall", "": "empty"}
@@ -36,26 +42,72 @@ class Talk(NamedTuple):
 def talk(dialogues: Iterable[tuple[str, str]], pleasantries: Sequence[str] = ()) -> Talk:
     """(conversation_id, lines `10:00:05 客: 在吗`) … -> Talk; the time may be left out, raises ValueError otherwise."""
     rows = [
-        _message(name, seq, line)
+        _message(name, seq, line) | {"channel": dict(_FACT.findall(text)).get("渠道", "web")}
         for name, text in dialogues
-        for seq, line in enumerate((line.strip() for line in text.splitlines() if line.strip()), start=1)
+        for seq, line in enumerate(_lines(text), start=1)
     ]
     messages = frames.of(frames.Message, pl.DataFrame(rows, schema=frames.Message, orient="row"))
     return Talk(messages, turns(messages, _PROFILE, as_of=None, pleasantries=pleasantries))
 
 
-def check(packs: Sequence[Pack], pleasantries: Sequence[str] = ()) -> pl.DataFrame:
-    """(rule_id, n_hit, n_miss, failures): how many examples each rule has, and `file:line what` for those that fail."""
-    examples = [
-        (f"{rule.id}.{kind}.{k}", text if _LINE.match(text) else f"{'服' if rule.who == 'agent' else '客'}: {text}")
+def beside(dialogues: Iterable[tuple[str, str]]) -> Beside:
+    """The facts that dialogues state with @: an order of its customer, its case, the mood of the customer's texts."""
+    orders, cases, moods = [], [], []
+    for name, text in dialogues:
+        facts = dict(_FACT.findall(text))
+        times = {column: _at(facts[key]) for key, column in _ORDER_TIMES.items() if key in facts}
+        orders += [{"order_id": name, "shop": name, "customer": "客"} | times] if times else []
+        cases.append({"conversation_id": name} | {column: facts.get(key) for key, column in _CASE.items()})
+        said = (match for line in _lines(text) if (match := _LINE.fullmatch(line)) and match[2] == "客")
+        moods += [(match[4], float(facts["负面"])) for match in said] if "负面" in facts else []
+    case: frames.Noun = {
+        "conversation_id": pl.String,
+        "phase": pl.String,
+        "topic": pl.String,
+        "customer_type": pl.String,
+    }
+    mood: frames.Noun = {"text": pl.String, "p_negative": pl.Float64}
+    return Beside(
+        pl.DataFrame(orders, schema=frames.Order), pl.DataFrame(cases, schema=case), pl.DataFrame(moods, schema=mood, orient="row")
+    )  # fmt: skip
+
+
+def _lines(text: str) -> list[str]:
+    stripped = (line.strip() for line in text.splitlines())
+    return [line for line in stripped if line and not _FACT.fullmatch(line)]
+
+
+def _at(clock: str) -> datetime:
+    return datetime.combine(_DAY, time.fromisoformat(clock.zfill(5)))
+
+
+def heard(packs: Sequence[Pack], lab: Sequence[Pack] = (), pleasantries: Sequence[str] = ()) -> dict[str, set[str]]:
+    """rule_id → the examples in which it is found; `lab` are rules that have no examples of their own."""
+    said = examples(packs)
+    found = run(listen(*talk(said, pleasantries), [*packs, *lab], beside(said)))
+    return {rule_id: set(one.findings["conversation_id"]) for rule_id, one in found.items()}
+
+
+def examples(packs: Sequence[Pack]) -> list[tuple[str, str]]:
+    """Every example of every rule as a dialogue: RULE_ID.hit.0 …, a single sentence said by whom the rule looks at."""
+    return [
+        (
+            f"{rule.id}.{kind}.{k}",
+            text
+            if _LINE.match(text.lstrip()) or text.startswith("@")
+            else f"{'服' if rule.who == 'agent' else '客'}: {text}",
+        )
         for rule in rules_of(packs).values()
         for kind, texts in (("hit", rule.tests.hit), ("miss", rule.tests.miss))
         for k, text in enumerate(texts)
     ]
-    heard = listen(*talk(examples, pleasantries), rules_of(packs))
-    found = {rule.id: set(DETECTORS[rule.by](heard, rule).findings["conversation_id"]) for rule in heard.rules.values()}
+
+
+def check(packs: Sequence[Pack], pleasantries: Sequence[str] = ()) -> pl.DataFrame:
+    """(rule_id, n_hit, n_miss, failures): how many examples each rule has, and `file:line what` for those that fail."""
+    found = heard(packs, pleasantries=pleasantries)
     rows = [
-        (rule.id, len(rule.tests.hit), len(rule.tests.miss), _failures(pack, rule, found[rule.id]))
+        (rule.id, len(rule.tests.hit), len(rule.tests.miss), _failures(pack, rule, found.get(rule.id, set())))
         for pack in packs
         for rule in pack.rules
     ]
@@ -89,9 +141,8 @@ def _message(name: str, seq: int, line: str) -> dict[str, object]:
         "conversation_id": name,
         "seq": seq,
         "message_id": None,
-        "shop": "shop",
-        "channel": "web",
-        "sent_at": datetime.combine(_DAY, time.fromisoformat(clock.zfill(5))) if clock else None,
+        "shop": name,
+        "sent_at": _at(clock) if clock else None,
         "sender_kind": kind,
         "agent": who or mark if kind in ("agent", "assist") else who or None,
         "customer": who or "客" if kind == "customer" else "客",

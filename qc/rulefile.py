@@ -49,7 +49,7 @@ def line_of(raw: Any, place: Place) -> int:
         try:
             line, raw = (raw.lc.item if isinstance(key, int) else raw.lc.key)(key)[0], raw[key]
         except (KeyError, IndexError, AttributeError, TypeError):
-            break
+            continue  # missing, or the name of a model's alternative
     return line + 1
 
 
@@ -59,6 +59,7 @@ def closest(word: object, known: Iterable[str]) -> str:
     return f",是不是「{near[0]}」?请改正或删去" if near else ";请改正或删去"
 
 
+TAGS = ("word", "words", "condition")  # names of alternatives in a place, not keys of the file
 _WANTED = {
     "string": "文字",
     "int": "整数",
@@ -72,7 +73,7 @@ _WANTED = {
 def _said(error: dict[str, Any], model: type[BaseModel]) -> str:
     """A pydantic error in the words of the person who writes rules."""
     kind, given, context = str(error["type"]), error["input"], error.get("ctx", {})
-    key = next((part for part in reversed(error["loc"]) if isinstance(part, str)), "文件")
+    key = next((part for part in reversed(error["loc"]) if isinstance(part, str) and part not in TAGS), "文件")
     sayings = {
         "missing": lambda: f"缺少「{key}」;请补上",
         "extra_forbidden": lambda: f"不认识的键「{key}」{closest(key, _keys(model))}",
@@ -83,6 +84,8 @@ def _said(error: dict[str, Any], model: type[BaseModel]) -> str:
         "value_error": lambda: str(context["error"]),
         "greater_than": lambda: f"「{key}」是 {given!r},要大于 {context['gt']:g};请改正",
         "greater_than_equal": lambda: f"「{key}」是 {given!r},不能小于 {context['ge']:g};请改正",
+        "less_than_equal": lambda: f"「{key}」是 {given!r},不能大于 {context['le']:g};请改正",
+        "too_long": lambda: f"「{key}」最多 {context['max_length']} 条,现在 {context['actual_length']} 条;请删减",
     }
     wanted = next((zh for start, zh in _WANTED.items() if kind.startswith(start)), "别的内容")
     return sayings.get(kind, lambda: f"「{key}」要写{wanted},现在是 {given!r};请改正")()

@@ -1,6 +1,6 @@
 """The one door to sentiment: text → P(negative), P(neutral), P(positive), whatever stands behind it.
 
-A model is a value that the caller makes (`snownlp(tables)`) and hands in; its version is half of the cache key
+A model is a value that the caller makes (`shop_model(weights)`, `snownlp(tables)`) and hands in; its version is half of the cache key
 (text hash, version), so it changes whenever a probability could.
 """
 
@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from qc import snow
+from qc import shop, snow
 from qc.text import SMILEY
 
 DOOR = 1  # version of what is decided in this file
@@ -36,6 +36,11 @@ def snownlp(tables: snow.Tables) -> Model:
     return Model("snownlp", f"snownlp-{tables.version}-d{DOOR}", tables)
 
 
+def shop_model(weights: shop.Weights) -> Model:
+    """Our own model, made for customers' messages; `pipelines.shop_weights.load` gives the weights."""
+    return Model("shop", f"{weights.version}-d{DOOR}", weights)
+
+
 def score(texts: pl.Series | Sequence[str | None], *, model: Model) -> pl.DataFrame:
     """texts -> (p_negative, p_neutral, p_positive, is_scored), a row a text, in order; the three add up to 1.
 
@@ -47,6 +52,17 @@ def score(texts: pl.Series | Sequence[str | None], *, model: Model) -> pl.DataFr
     scored = distinct.hstack(BACKENDS[model.name](distinct["text"], model.tables))
     neutral = [pl.col(name).fill_null(1.0 if name == "p_neutral" else 0.0) for name in PROBABILITIES]
     return asked.join(scored, on="text", how="left", maintain_order="left").select(*neutral, "is_scored")
+
+
+def explain(text: str, *, model: Model) -> pl.DataFrame:
+    """What in a text pushed where -> (gram, class, contribution); '' stands for what is so before a word was said.
+
+    `shop`: the contributions to a class add up to its logit. `snownlp`: words, and the log-odds of positive over negative
+    as class "positive". A text that says nothing has no rows.
+    """
+    if not score([text], model=model)["is_scored"][0]:
+        return pl.DataFrame(schema={"gram": pl.String, "class": pl.String, "contribution": pl.Float64})
+    return EXPLANATIONS[model.name](text, model.tables)
 
 
 def says_something(column: str) -> pl.Expr:
@@ -74,5 +90,19 @@ def _snownlp(texts: pl.Series, tables: snow.Tables) -> pl.DataFrame:
     return three_classes(pl.Series(snow.probability(texts, tables)))
 
 
+def _shop(texts: pl.Series, weights: shop.Weights) -> pl.DataFrame:
+    return pl.DataFrame(shop.score(texts, weights), schema=list(PROBABILITIES))
+
+
+def _explained_by_shop(text: str, weights: shop.Weights) -> pl.DataFrame:
+    return shop.explain(text, {gram: row for gram, *row in shop.table(weights).iter_rows()})
+
+
+def _explained_by_snownlp(text: str, tables: snow.Tables) -> pl.DataFrame:
+    words, odds = zip(*snow.explain(text, tables), strict=True)
+    return pl.DataFrame({"gram": words, "class": "positive", "contribution": odds})
+
+
 # Name → distinct texts that say something, and the model's tables -> PROBABILITIES, a row a text.
-BACKENDS: dict[str, Callable[[pl.Series, Any], pl.DataFrame]] = {"snownlp": _snownlp}
+BACKENDS: dict[str, Callable[[pl.Series, Any], pl.DataFrame]] = {"shop": _shop, "snownlp": _snownlp}
+EXPLANATIONS: dict[str, Callable[[str, Any], pl.DataFrame]] = {"shop": _explained_by_shop, "snownlp": _explained_by_snownlp}

@@ -5,10 +5,12 @@ What changes the length of a text (masks, removed codes) is not done here: a quo
 
 from __future__ import annotations
 
+import sys
 import unicodedata
 from collections.abc import Sequence
 from functools import cache
 
+import numpy as np
 import polars as pl
 
 from qc.han import SIMPLIFIED, TRADITIONAL
@@ -44,12 +46,18 @@ def fold(texts: pl.Series) -> pl.Series:
     >>> fold(pl.Series(["加ＶＸ領紅包", "您好，在嗎？"])).to_list()
     ['加vx领红包', '您好,在吗?']
     """
-    # A shop's chat uses a few thousand characters: the table is made for those that occur, not for all of Unicode.
-    characters = sorted(set("".join(texts.drop_nulls())))
-    table = {c: _folded(c) for c in characters if _folded(c) != c}
+    table = {c: _folded(c) for c in characters(texts) if _folded(c) != c}
     if not table:
         return texts
     return texts.str.replace_many(list(table), list(table.values()))
+
+
+def characters(texts: pl.Series) -> list[str]:
+    """The characters that occur, in order: a shop's chat uses a few thousand, so tables are made for these only."""
+    said = texts.str.join("").item()
+    seen = np.zeros(sys.maxunicode + 1, dtype=bool)
+    seen[np.frombuffer(said.encode("utf-32-le"), dtype=np.uint32)] = True
+    return [chr(code) for code in np.flatnonzero(seen)]
 
 
 def fold_text(text: str) -> str:

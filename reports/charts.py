@@ -136,6 +136,26 @@ def talk(moods: Sequence[tuple[int, float]], found: Sequence[int], last: int, wo
     return _svg(fig)
 
 
+def bins(own: Sequence[Row], shop: Sequence[Row], labels: Sequence[str], first: int, unit: str) -> str:
+    """Medians a bin: own as dots with their intervals and n below, the shop's as a dashed line with its band."""
+    fig, ax = _canvas(150, left=0.145, bottom=0.25, top=0.96)
+    _band(ax, [(r["bin"], r["low"], r["high"]) for r in shop])
+    _line(ax, [(r["bin"], r["value"]) for r in shop], color=SHOP, lw=1.3, ls=(0, (3, 2)))
+    for r in own:
+        pale = r["n"] < SMALL_N
+        ax.plot([r["bin"]] * 2, [r["low"], r["high"]], color=OWN, lw=1.6, alpha=0.35 if pale else 1, solid_capstyle="butt")
+        ax.plot([r["bin"]], [r["value"]], "o", ms=5, color=OWN, mfc="white" if pale else OWN, mew=1)
+    # Who has few turns in a bin does not stretch the scale.
+    enough = [r for r in own if r["n"] >= SMALL_N]
+    known = [r[k] for r in (*enough, *shop) for k in ("low", "high")] + [r["value"] for r in own]
+    _scale(ax, [0, *known], unit)
+    counts = {r["bin"]: f"{r['n']:,}" for r in own}
+    places = range(first, first + len(labels))
+    ax.set_xlim(first - 0.5, first + len(labels) - 0.5)
+    ax.set_xticks(places, [f"{x}\n{counts.get(b, 0)}" for b, x in zip(places, labels, strict=True)], fontsize=8.5)
+    return _svg(fig)
+
+
 def waterfall(steps: Sequence[tuple[str, float]], start: float, names: tuple[str, str]) -> str:
     """From one sum to another: `start`, each step up or down from where the last one ended, and the end. Fen."""
     height = 44 + 24 * (len(steps) + 2)
@@ -168,6 +188,31 @@ def ranges(rows: Sequence[tuple[str, Sequence[float]]], unit: str) -> str:
     ax.set_yticks(range(len(rows)), [_short(name) for name, _ in rows], color=INK)
     ax.set_ylim(len(rows) - 0.4, -0.6)
     _scale(ax, [v for _, values in rows for v in values], unit, axis="x")
+    return _svg(fig)
+
+
+def reliability(
+    panels: Sequence[tuple[str, Sequence[tuple[int, float, float, int]]]], classes: Sequence[str], axes: tuple[str, str]
+) -> str:
+    """How often what was said with probability p was so: a panel a model of (class, p, share, n), a dot's area as its n."""
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
+    with rc_context(_style()):
+        fig = Figure(figsize=(3.3 * len(panels), 3.4), dpi=72, facecolor="none")
+        for at, (name, bins) in enumerate(panels, 1):
+            ax = fig.add_subplot(1, len(panels), at, facecolor="none", aspect="equal", xlim=(-0.04, 1.04), ylim=(-0.04, 1.04))
+            ax.plot([0, 1], [0, 1], color=FAINT, lw=0.8, zorder=0)
+            for k, color in enumerate((SHOP, SOFT, OWN)):
+                mine = [(p, share, n) for c, p, share, n in bins if c == k]
+                total = sum(n for _, _, n in mine) or 1
+                ax.plot([p for p, _, _ in mine], [share for _, share, _ in mine], color=color, lw=1.2, label=classes[k] if mine else None)
+                ax.scatter([p for p, _, _ in mine], [share for _, share, _ in mine], [8 + 160 * n / total for _, _, n in mine], color=color)
+            ax.set_title(name, fontsize=10, color=INK)
+            ax.set_xlabel(axes[0], fontsize=9, color=SOFT)
+            ax.set_ylabel(axes[1] if at == 1 else "", fontsize=9, color=SOFT)
+            ax.legend(frameon=False, fontsize=8, loc="upper left")
+        fig.tight_layout()
     return _svg(fig)
 
 

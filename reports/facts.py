@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import duckdb
 
-from reports import evidence, queries
+from reports import evidence, pace, queries
 from reports.charts import DAYS, WAIT_STEPS
 from reports.html import slug
 from reports.queries import Row, Value, Who, grouped
@@ -21,6 +21,7 @@ class Facts(NamedTuple):
     """The mart as the pages see it; what belongs to a person or a shop is under (shop, agent)."""
 
     run: Row
+    other_rules: Row | None  # of the publication before, when it scored with others
     profiles: list[Row]  # the run's own first
     kpis: dict[str, Row]
     reasons: dict[str, Row]
@@ -43,6 +44,7 @@ class Facts(NamedTuple):
     worst: Groups  # (shop, agent); the shop's own under (shop, None)
     pending: Groups  # (shop, agent)
     others: Groups  # (shop, agent)
+    pace: pace.Pace
 
     def value(self, metric: str, shop: str, agent: str | None = None) -> Value | None:
         """The number, or None when there is nothing to count."""
@@ -74,7 +76,7 @@ def gather(con: duckdb.DuckDBPyConnection) -> Facts:
     gaps = queries.gaps(con)
     target = kpis["first_response"]["target"] or 30
     return Facts(
-        run=queries.run(con), profiles=queries.profiles(con), kpis=kpis, reasons=queries.reasons(con), rules=queries.rules(con), scorecard=queries.scorecard(con),
+        run=queries.run(con), profiles=queries.profiles(con), other_rules=queries.other_rules(con), kpis=kpis, reasons=queries.reasons(con), rules=queries.rules(con), scorecard=queries.scorecard(con),
         shops=queries.shops(con), agents=queries.agents(con), sources=queries.sources(con),
         quarantine=queries.quarantine(con, MOST_QUARANTINED),
         gaps=grouped(gaps, "shop"), missing={(m, g["shop"]): g["reason"] for g in gaps for m in g["metrics"]},
@@ -87,7 +89,7 @@ def gather(con: duckdb.DuckDBPyConnection) -> Facts:
         given_back=grouped(queries.given_back(con), "shop", "agent"),
         worst=grouped(evidence.worst(con), "shop", "agent") | grouped(evidence.worst_of_shop(con), "shop", "agent"),
         pending=grouped(evidence.pending(con, MOST_PENDING), "shop", "agent"),
-        others=grouped(evidence.others(con), "shop", "agent"),
+        others=grouped(evidence.others(con), "shop", "agent"), pace=pace.gather(con),
     )  # fmt: skip
 
 
@@ -100,7 +102,8 @@ class Links(NamedTuple):
 
 def links(facts: Facts) -> Links:
     """Pages of every agent, and of the conversations that some page leads to."""
-    led_to = [r for groups in (facts.worst, facts.pending, facts.others) for found in groups.values() for r in found]
+    lists = (facts.worst, facts.pending, facts.others, facts.pace.broken)
+    led_to = [r for groups in lists for found in groups.values() for r in found]
     talks = sorted({r["conversation_id"] for r in led_to})
     return Links(
         {(a["shop"], a["agent"]): f"agents/{slug(a['shop'], a['agent'])}.html" for a in facts.agents},

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import duckdb
 
-from reports import evidence, profiles, queries, sales, scorecard, shop, talk
+from reports import evidence, profiles, promises, pushes, queries, sales, scorecard, shop, talk
 from reports.facts import Links, gather, links
 from reports.words import Words
 
@@ -15,7 +15,7 @@ GENERATOR = '<meta name="generator" content="qc">'
 
 
 def write(mart: Path, out: Path, lang: str) -> Path:
-    """The published mart -> out/index.html, out/profiles.html, out/sales.html, out/agents/, out/conversations/; returns the index.
+    """The published mart -> out/index.html, out/profiles.html, out/sales.html, out/promises.html, out/agents/, out/conversations/; returns the index.
 
     Written beside `out` and put in its place when complete. Raises PermissionError when `out` holds something else.
     """
@@ -39,12 +39,15 @@ def _write_all(con: duckdb.DuckDBPyConnection, folder: Path, w: Words) -> None:
     where = links(facts)
     _save(folder / "profiles.html", profiles.render(facts, compared, w))
     _save(folder / "index.html", shop.render(facts, where, w))
+    if facts.pace.promises:
+        _save(folder / "promises.html", promises.render(facts, where, w))
     if sold := sales.render(con, facts, where, w):
         _save(folder / "sales.html", sold)
     for agent in facts.agents:
         _save(folder / where.agents[agent["shop"], agent["agent"]], scorecard.render(facts, where, w, agent))
+    by_gram = pushes.weights(con)
     for one in evidence.talks(con, set(where.talks)):
-        _save(folder / _talk_path(where, one), talk.render(facts, where, w, one))
+        _save(folder / _talk_path(where, one), talk.render(facts, where, w, one, by_gram))
 
 
 def _talk_path(where: Links, one: evidence.Talk) -> str:

@@ -54,8 +54,20 @@ def grouped(found: Sequence[Row], *keys: str) -> dict[tuple[Any, ...], list[Row]
 
 def run(con: duckdb.DuckDBPyConnection) -> Row:
     """The run that published this mart; empty when there is none."""
-    found = rows(con, "SELECT as_of, profile, scorecard, rules, model, version FROM runs ORDER BY run_id DESC LIMIT 1")
-    return found[0] if found else dict.fromkeys(("as_of", "profile", "scorecard", "rules", "model", "version"))
+    columns = ("as_of", "profile", "scorecard", "rules", "model", "version")
+    found = rows(con, f"SELECT {', '.join(columns)} FROM runs ORDER BY run_id DESC LIMIT 1")
+    return found[0] if found else dict.fromkeys(columns)
+
+
+def other_rules(con: duckdb.DuckDBPyConnection) -> Row | None:
+    """The publication before this one when it scored with other rules: its as_of and rules, and the rules of today."""
+    found = rows(con, """
+        SELECT before.as_of, before.rules[:12] AS rules, today.rules[:12] AS rules_now
+        FROM (SELECT * FROM runs ORDER BY run_id DESC LIMIT 1) today
+        JOIN runs before ON before.outcome = 'published' AND before.run_id < today.run_id
+        WHERE before.rules <> today.rules AND before.run_id = (
+            SELECT max(run_id) FROM runs WHERE outcome = 'published' AND run_id < today.run_id)""")  # fmt: skip
+    return found[0] if found else None
 
 
 def profiles(con: duckdb.DuckDBPyConnection) -> list[Row]:
@@ -193,11 +205,12 @@ def given_back(con: duckdb.DuckDBPyConnection) -> list[Row]:
 
 
 def moments(con: duckdb.DuckDBPyConnection) -> list[Row]:
-    """Politeness by moment: shop, agent (NULL: the shop), rule_id, met, applies, with the Wilson interval."""
+    """Required politeness by moment: shop, agent (NULL: the shop), rule_id, met, applies, with the Wilson interval."""
     return rows(con, """
         SELECT shop, agent, rule_id, met, applies, wilson_low(met, applies) AS low, wilson_high(met, applies) AS high
         FROM (SELECT c.shop, m.agent, m.rule_id, count(*) FILTER (WHERE is_met) AS met, count(*) AS applies
               FROM moments m JOIN conversations c USING (conversation_id)
+              JOIN rules r ON r.rule_id = m.rule_id AND r.severity <> 'info'
               GROUP BY GROUPING SETS ((c.shop, m.agent, m.rule_id), (c.shop, m.rule_id))
               HAVING GROUPING(m.agent) = 1 OR m.agent IS NOT NULL)
         ORDER BY shop, agent NULLS FIRST, rule_id""")  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from reports import casemix, charts, sparks
+from reports import casemix, charts, promises, sparks, staffing
 from reports.facts import Facts, Links
 from reports.html import page, picture
 from reports.queries import Row, Value
@@ -26,6 +26,7 @@ def render(facts: Facts, links: Links, w: Words, agent: Row) -> str:
     return page(
         "agent.html", w=w, root="../", facts=facts, agent=agent, blocks=blocks, headlines=_headlines(facts, w, agent),
         shop=next(s for s in facts.shops if s["shop"] == shop), waits=_waits(facts, w, agent), card=_card(facts, w, agent),
+        promises=promises.lines(facts, w, shop, who), loads=staffing.loads(facts, w, agent),
         moments=_moments(facts, w, agent), thin=_short(facts, w, "conversations", agent),
         mix=[m for m in (casemix.line(facts, w, shop, who, agent["name"]), casemix.line(facts, w, shop, None, w.whole_shop)) if m["n"]],
         worst=[quoted(facts, links, w, f) for f in facts.worst.get(here, [])],

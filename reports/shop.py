@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from reports import casemix, charts, sparks
+from reports import casemix, charts, promises, sparks, staffing
 from reports.charts import Dot
 from reports.facts import Facts, Links
 from reports.html import page, picture
@@ -37,6 +37,7 @@ def _section(facts: Facts, links: Links, w: Words, shop: Row) -> dict[str, Any]:
         "nobody": w.reason(facts.reasons, "no_agents") if facts.value("conversations", name) else "",
         "mix": casemix.table(facts, links, w, name, people),
         "comparisons": _comparisons(facts, w, name, people), "trends": trends(facts, w, name), "money": _money(facts, w, shop),
+        "promises": promises.lines(facts, w, name), "coverage": staffing.coverage(facts, w, name),
         "worst": [quoted(facts, links, w, f, f["who"]) for f in facts.worst.get((name, None), [])],
         "gaps": [(g[w.lang] or g["reason"], w.join([w.kpi(facts.kpis[m]) for m in sorted(g["metrics"], key=in_order)]))
                  for g in facts.gaps.get((name,), [])],

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from reports import casemix, charts, marks, profiles
+from reports import casemix, charts, marks, profiles, pushes
 from reports.evidence import Talk
 from reports.facts import Facts, Links
 from reports.html import page, picture
@@ -17,7 +17,7 @@ SIDES = {"customer": "customer", "agent": "agent", "assist": "agent", "bot": "ag
 LEAST_MOODS = 3
 
 
-def render(facts: Facts, links: Links, w: Words, talk: Talk) -> str:
+def render(facts: Facts, links: Links, w: Words, talk: Talk, by_gram: pushes.Weights) -> str:
     """conversations/<slug>.html."""
     numbers = {f["finding_id"]: n for n, f in enumerate(talk.findings, 1)}
     moods = [m for m in talk.messages if m["mood"] is not None]
@@ -25,7 +25,7 @@ def render(facts: Facts, links: Links, w: Words, talk: Talk) -> str:
     reasons = {(t["wait_s"] is None, t["why"]) for t in waits}
     return page(
         "conversation.html", w=w, root="../", facts=facts, talk=talk, people=_people(facts, links, talk), waits=waits,
-        bubbles=[_bubble(facts, w, talk, m, numbers) for m in talk.messages],
+        bubbles=[_bubble(facts, w, talk, m, numbers) | {"felt": _felt(w, m, by_gram)} for m in talk.messages],
         ledgers=[_ledger(facts, w, talk, s, numbers) for s in talk.scores], notes=_notes(facts, w, talk, numbers),
         under=_under(facts, w, talk), case=casemix.of_talk(facts, w, talk.conversation, talk.case_reasons),
         no_waits=waits[0]["why"] if len(reasons) == 1 and waits and waits[0]["wait_s"] is None and waits[0]["why"] else None,
@@ -52,6 +52,14 @@ def _bubble(facts: Facts, w: Words, talk: Talk, message: Row, numbers: dict[str,
         "grave": {numbers[f["finding_id"]]: facts.rules[f["rule_id"]]["severity"] for f in found},
         "titles": {numbers[f["finding_id"]]: w.title(facts.rules[f["rule_id"]]) for f in found},
     }  # fmt: skip
+
+
+def _felt(w: Words, message: Row, by_gram: pushes.Weights) -> dict[str, Any] | None:
+    """The mood of a customer's message and what pushed it most, class by class."""
+    if not message["mood"] or not by_gram:
+        return None
+    pushed = pushes.strongest(message["text"], by_gram)
+    return {"mood": float(message["mood"]), "pushes": [(w.one("mood_class", c), grams) for c, grams in pushed.items() if grams]}
 
 
 def _ledger(facts: Facts, w: Words, talk: Talk, score: Row, numbers: dict[str, int]) -> dict[str, Any]:

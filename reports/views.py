@@ -32,9 +32,10 @@ TRENDS = ("average_response", "unanswered", "qa_score", "csat", "conversion_d3",
 # The four blocks of a scorecard, each with the number whose days are drawn beside it.
 BLOCKS: dict[str, tuple[str, tuple[str, ...]]] = {
     "response": ("average_response", (
-        "conversations", "receptions", "first_response", "first_response_p90", "first_response_30s", "average_response",
-        "response_p50", "response_p90", "response_3min", "slow_response", "unanswered", "handling_time")),
-    "quality": ("qa_score", ("qa_score", "final_score", "negative_language", "politeness", "recontact_72h")),
+        "conversations", "receptions", "first_response", "first_response_p90", "first_response_30s", "preliminary_5min",
+        "average_response", "response_p50", "response_p90", "response_3min", "slow_response", "stalling", "unanswered",
+        "concurrency", "concurrency_p90", "reply_ratio", "reply_ratio_chars", "handling_time")),
+    "quality": ("qa_score", ("qa_score", "final_score", "negative_language", "politeness", "solution_24h", "recontact_72h")),
     "satisfaction": ("csat", ("csat", "dsat", "rated_rate", "invited_rate", "mood_shift", "mood_end")),
     "sales": ("conversion_d3", (
         "inquiries", "conversion_d1", "conversion_d3", "sales", "sales_net", "paid_orders", "sales_per_buyer",
@@ -54,14 +55,13 @@ def shown(value: float | None, unit: str) -> str:
     """
     if value is None:
         return "–"
-    if unit == "%":
-        return f"{value * 100:.1f}%"
-    if unit == "fen":
-        return f"{'−' if value < 0 else ''}¥{abs(value) / 100:,.2f}"
-    if unit == "s":
-        return f"{value:.0f} s"
-    if unit == "mood":
-        return f"{round(value, 2) + 0.0:+.2f}"  # never −0.00
+    value = float(value)
+    forms = {
+        "%": f"{value * 100:.1f}%", "fen": f"{'−' if value < 0 else ''}¥{abs(value) / 100:,.2f}", "s": f"{value:.0f} s", "x": f"{value:.2f}",
+        "mood": f"{round(value, 2) + 0.0:+.2f}",  # never −0.00
+    }  # fmt: skip
+    if unit in forms:
+        return forms[unit]
     return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.1f}"
 
 

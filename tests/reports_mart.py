@@ -9,7 +9,7 @@ from pipelines import mart
 
 CHAT_TABLES = (
     "messages", "conversations", "turns", "profile_turns", "findings", "entries", "scores", "moments", "agents", "ratings", "receptions",
-    "inquiries", "inquiry_agents", "case_reasons",
+    "inquiries", "inquiry_agents", "promises", "coverage", "case_reasons",
 )  # fmt: skip
 ONLY_ORDERS = [
     *(f"DELETE FROM {t}" for t in CHAT_TABLES), "UPDATE orders SET customer = NULL", "DELETE FROM attributions WHERE NOT is_primary",
@@ -18,13 +18,16 @@ ONLY_ORDERS = [
 NOTHING = [*(f"DELETE FROM {t}" for t in (*CHAT_TABLES, "orders", "attributions", "sources", "quarantine", "runs"))]
 SHARED_TALKS = "SELECT conversation_id FROM scores GROUP BY ALL HAVING count(*) > 1"
 NO_TIMES_NO_AGENTS = [
-    *(f"DELETE FROM {t}" for t in ("agents", "ratings", "receptions", "inquiries", "inquiry_agents", "orders", "attributions")),
+    *(f"DELETE FROM {t}" for t in ("agents", "ratings", "receptions", "inquiries", "inquiry_agents", "orders", "attributions", "coverage")),
     f"DELETE FROM entries WHERE conversation_id IN ({SHARED_TALKS})", f"DELETE FROM scores WHERE conversation_id IN ({SHARED_TALKS})",
     "UPDATE messages SET sent_at = NULL, agent = NULL",
     """UPDATE conversations SET started_at = NULL, ended_at = NULL, day = NULL, hour = NULL, handling_s = NULL, reason = 'no_times',
        is_recontacted = NULL""",
     """UPDATE turns SET day = NULL, responsible = NULL, answered_by = NULL, asked_at = NULL, answered_at = NULL, wait_s = NULL,
        is_counted = false, reason = 'no_times'""",
+    """UPDATE promises SET day = NULL, agent = NULL, asked_at = NULL, due_at = NULL, kept_at = NULL, seconds = NULL,
+       status = 'unknown', reason = 'no_times'""",
+    "UPDATE turns SET in_service_s = NULL, n_open = NULL, n_open_shop = NULL, substantive_s = NULL, is_stalled = NULL",
     """UPDATE profile_turns SET day = NULL, responsible = NULL, asked_at = NULL, wait_s = NULL, is_counted = false,
        reason = 'no_times'""",
     "UPDATE scores SET agent = NULL, day = NULL", "UPDATE runs SET as_of = NULL",

@@ -189,3 +189,46 @@ def test_two_runs_cannot_share_a_workspace(home: Path) -> None:
 def test_sample_writes_a_shop(tmp_path: Path) -> None:
     assert qc("sample", tmp_path / "s", "--messages", 500, "--seed", 1).exit_code == 0
     assert len(list((tmp_path / "s").glob("*"))) == 5
+
+
+def test_a_rule_is_tried_on_the_shops_own_talks(sample_home: Path, tmp_path: Path) -> None:
+    told = qc("rules", "try", "CANNOT", "--home", sample_home, "--json")
+    found = json.loads(told.stdout)
+    (count,) = found["counts"]
+    assert 0 < count["n_conversations"] <= count["n"] and count["low"] < count["share"] < count["high"]
+    assert len(found["quotes"]) == min(20, count["n"])
+    assert all(q["quote"] in q["text"] for q in found["quotes"])
+    assert qc("rules", "try", "CANNOT", "--home", sample_home, "--json").stdout == told.stdout
+    later = json.loads(qc("rules", "try", "CANNOT", "--since", "2026-09-29", "--home", sample_home, "--json").stdout)
+    assert later["counts"][0]["of"] < count["of"]
+    draft = tmp_path / "draft.yaml"
+    draft.write_text(qc("rules", "new", "MY_RULE").stdout.replace("要找的词", "有货"), encoding="utf-8")
+    mine = json.loads(qc("rules", "try", draft, "--home", sample_home, "--json").stdout)
+    assert mine["counts"][0]["rule_id"] == "MY_RULE" and mine["pack_hash"] != found["pack_hash"]
+    assert qc("rules", "try", "CANOT", "--home", sample_home).exit_code == 2
+
+
+def test_a_changed_pack_says_whose_scores_move_and_why(sample_home: Path, tmp_path: Path) -> None:
+    old = data_dir() / "rules" / "negative.yaml"
+    new = tmp_path / "negative.yaml"
+    new.write_text(old.read_text(encoding="utf-8").replace("deduction: 5", "deduction: 7", 1), encoding="utf-8")
+    told = json.loads(qc("rules", "diff", old, new, "--home", sample_home, "--json").stdout)
+    assert told["old_hash"] != told["new_hash"] and told["conversations"]
+    assert all(row["change"] < 0 and "CANNOT" in row["why"] for row in told["conversations"])
+    assert sum(a["n_moved"] for a in told["agents"]) == len(told["conversations"])
+    same = json.loads(qc("rules", "diff", old, old, "--home", sample_home, "--json").stdout)
+    assert same["conversations"] == [] and same["old_hash"] == same["new_hash"]
+
+
+def test_a_trend_says_when_the_rules_have_changed(home: Path, tmp_path: Path) -> None:
+    rules = home / "my-rules"
+    rules.mkdir()
+    (home / "qc.toml").write_text('rules = ["my-rules"]', encoding="utf-8")
+    (rules / "words.yaml").write_text("pack: words\ntitle: 词\ntitle_en: Words\nrules: []\n", encoding="utf-8")
+    qc("nightly", SAMPLE, "--home", home)
+    assert "规则包" not in qc("trend", "qa_score", "--home", home).stderr
+    (rules / "words.yaml").write_text("pack: words\ntitle: 词\ntitle_en: Words\ndisguises: {微信: [微xin]}\nrules: []\n", encoding="utf-8")
+    qc("nightly", SAMPLE, "--home", home)
+    assert "两次的数不能直接相比" in qc("trend", "qa_score", "--home", home).stderr
+    assert "规则包" not in qc("trend", "unanswered", "--home", home).stderr
+    assert "rescored" in (home / "reports" / "latest" / ".." / "2026-09-30" / "index.html").read_text(encoding="utf-8")

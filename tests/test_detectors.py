@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 from qc import frames
 from qc.detectors import inspect
 from qc.phrases import occurrences
-from qc.rulebook import Rule, rules_of
+from qc.rule import Rule
+from qc.rulebook import rules_of
 from tests.talk import found, heard, inspected, shipped
 
 # Around a planted phrase: astral, emoji with modifiers, full width, traditional, combining marks; no quotation.
@@ -17,7 +18,7 @@ PLANTED = st.sampled_from(
 
 
 def rule(**changes: object) -> Rule:
-    return next(iter(rules_of(shipped()).values())).model_copy(update=changes)
+    return rules_of(shipped())["INFORMAL_YOU"].model_copy(update={"unless": []} | changes)
 
 
 @settings(max_examples=150, deadline=None)
@@ -49,7 +50,7 @@ def _places(text: str) -> list[tuple[int, str]]:
     st.lists(st.text("ab我不能😊", min_size=1, max_size=3), min_size=1),
 )
 def test_occurrences_are_those_of_a_plain_search(text: str, phrases: list[str]) -> None:
-    places = occurrences(pl.Series([text]), [rule(phrases=sorted(set(phrases)), unless=[])])
+    places = occurrences(pl.Series([text]), [rule(any_of=sorted(set(phrases)), unless=[])])
     plain = {(i, i + len(p)) for p in set(phrases) for i in range(len(text)) if text.startswith(p, i)}
     assert set(places.select("start", "end").rows()) == plain
     assert places.height == len(plain)
@@ -66,12 +67,13 @@ def test_occurrences_are_those_of_a_plain_search(text: str, phrases: list[str]) 
     ],
 )  # fmt: skip
 def test_the_same_words_are_harmless_elsewhere(text: str) -> None:
-    assert [row for row in found(f"服: {text}") if row[0]] == []
+    harmful = {r.id for r in rules_of(shipped()).values() if r.deduction}
+    assert [row for row in found(f"服: {text}") if row[0] and row[1] in harmful] == []
 
 
 def test_only_the_overlapping_occurrence_is_excused() -> None:
     assert found("服: 您好,不行的话可以退,但是今天不行,谢谢") == [(1, "NO_WAY", "不行")]
-    assert inspected("服: 您好,不行的话可以退,但是今天不行,谢谢").findings["start"].to_list() == [15]
+    assert inspected("服: 您好,不行的话可以退,但是今天不行,谢谢").findings["start"].drop_nulls().to_list() == [15]
 
 
 def test_one_spot_is_charged_once_and_the_longest_wins() -> None:
@@ -85,10 +87,10 @@ def test_one_spot_is_charged_once_and_the_longest_wins() -> None:
 def test_of_one_category_the_most_severe_stays_of_two_both() -> None:
     packs = shipped()
     minor = rule(
-        id="A_MINOR", phrases=["便宜没好货"], category="x", severity="minor", where=None, exact=False, by="phrase"
+        id="A_MINOR", any_of=["便宜没好货"], category="x", severity="minor", where=None, exact=False, by="phrase"
     )
-    major = rule(id="B_MAJOR", phrases=["没好货"], category="x", severity="major", where=None, exact=False, by="phrase")
-    other = rule(id="C_OTHER", phrases=["没好货"], category="y", severity="info", where=None, exact=False, by="phrase")
+    major = rule(id="B_MAJOR", any_of=["没好货"], category="x", severity="major", where=None, exact=False, by="phrase")
+    other = rule(id="C_OTHER", any_of=["没好货"], category="y", severity="info", where=None, exact=False, by="phrase")
     minor, major, other = (r.model_copy(update={"who": "agent", "unless": []}) for r in (minor, major, other))
     one = packs[0]._replace(rules=(minor, major, other))
     findings = inspect(*heard("服: 便宜没好货,便宜没好货"), [one]).findings
@@ -132,6 +134,8 @@ def test_moments_say_what_applied_and_what_was_met() -> None:
         ("NO_ADDRESS", "甲", True),
         ("NO_APOLOGY", "甲", True),
         ("NO_GREETING", "甲", True),
+        ("NO_PLEASE", "甲", False),
+        ("NO_WARMTH", "甲", False),
     ]
 
 
@@ -144,8 +148,8 @@ def test_without_agents_names_the_findings_stand() -> None:
     talk = heard("客: 在吗\n服: 不行")
     messages = talk.messages.with_columns(agent=pl.lit(None, pl.String))
     findings = inspect(messages, talk.turns, shipped()).findings
-    assert findings["agent"].null_count() == findings.height == 4
-    assert findings["finding_id"].n_unique() == 4
+    assert findings["agent"].null_count() == findings.height == 6
+    assert findings["finding_id"].n_unique() == 6
 
 
 def test_ids_are_readable_unique_and_findings_in_order() -> None:

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from qc import frames
 from qc.detectors import inspect
 from qc.ledger import Ledger, score
+from qc.rule import Cap
 from qc.rulebook import Scorecard, load_scorecard, rules_of
 from tests.talk import general, heard, shipped
 
@@ -161,3 +162,45 @@ def test_without_agents_names_a_conversation_still_has_its_score() -> None:
     assert scores.height == 1
     assert scores["qa"].item() == round(100 + entries["points"].sum(), 4) < 100
     assert frames.of(frames.Score, scores).equals(scores)
+
+
+def capped(talk: str, **cap: float) -> Ledger:
+    """The shipped rules, CANNOT at 5 points of its item's 20 with a cap."""
+    limit = lambda r: r.model_copy(update={"cap": Cap(**cap)}) if r.id == "CANNOT" else r  # noqa: E731
+    packs = [p._replace(rules=tuple(map(limit, p.rules))) for p in shipped()]
+    said = heard(talk)
+    return score(*inspect(*said, packs), said.messages, packs, general())
+
+
+def test_a_cap_gives_back_what_a_rule_took_beyond_it_in_an_entry_of_its_own() -> None:
+    talk = "服甲: 您好,我不能,感谢\n服乙: 亲,我不能\n服甲: 我不能\n服乙: 我不能,再见"
+    each = capped(talk, agent=5)
+    back = each.entries.filter(pl.col("cause") == "cap")
+    assert back.select("agent", "rule_id").rows() == [("乙", "CANNOT"), ("甲", "CANNOT")]
+    free, both = capped(talk, agent=50), capped(talk, conversation=5)
+    assert free.entries.filter(pl.col("cause") == "cap").is_empty()
+    lost = [100 * c.scores.height - c.scores["qa"].sum() for c in (free, each, both)]
+    assert lost[1] == pytest.approx(lost[0] / 2, abs=0.01)
+    # The first to say it pays, the others are given theirs back.
+    assert both.entries.filter(agent="乙")["points"].sum() == 0 > both.entries.filter(agent="甲")["points"].sum()
+    for entries, scores in (each, both):
+        for agent, qa in scores.select("agent", "qa").rows():
+            assert qa == round(100 + entries.filter(agent=agent)["points"].sum(), 4)
+
+
+def test_a_confirmed_redline_is_a_veto_and_qa_stays() -> None:
+    talk = heard("服甲: 您好,加微信,我不能,感谢\n服乙: 亲,加微信")
+    findings, moments = inspect(*talk, shipped())
+    mine = findings.filter((pl.col("rule_id") == "OFF_PLATFORM") & (pl.col("agent") == "甲"))["finding_id"]
+    theirs = findings.filter((pl.col("rule_id") == "OFF_PLATFORM") & (pl.col("agent") == "乙"))["finding_id"]
+    verdicts = pl.DataFrame(
+        {"finding_id": [*mine, *theirs], "is_confirmed": [True] * len(mine) + [False] * len(theirs)}
+    )
+    before = score(findings, moments, talk.messages, shipped(), general())
+    entries, scores = score(findings, moments, talk.messages, shipped(), general(), verdicts)
+    assert scores["qa"].equals(before.scores["qa"])
+    assert before.scores["is_redline_pending"].all() and not scores["is_redline_pending"].any()
+    assert scores.filter(agent="甲")["final"].item() == 0 < scores.filter(agent="甲")["qa"].item()
+    assert scores.filter(agent="乙").select(pl.col("final") == pl.col("qa")).item()
+    assert entries.filter(agent="甲")["points"].sum() == pytest.approx(-100)
+    assert entries.filter(pl.col("cause") == "veto")["agent"].to_list() == ["甲"]

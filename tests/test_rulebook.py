@@ -4,7 +4,8 @@ import pytest
 
 from pipelines import rules
 from qc.detectors import DETECTORS
-from qc.rulebook import Pack, Rule, RulebookError, bind, load_pack, load_scorecard, pack_hash, rules_of
+from qc.rule import Rule
+from qc.rulebook import Pack, RulebookError, bind, load_pack, load_scorecard, pack_hash, rules_of
 from qc.rulecheck import check, prove
 from tests.talk import DATA, general, pleasantries, shipped
 
@@ -97,7 +98,7 @@ def test_a_rule_id_is_unique_in_a_file_and_among_files() -> None:
         bind([pack(name="b.yaml"), pack(name="a.yaml")])
 
 
-@pytest.mark.parametrize(("after", "words"), [("NOPEE", "不存在,是不是「NOPE」"), ("NOPE", "自己不带 after")])
+@pytest.mark.parametrize(("after", "words"), [("NOPEE", "不存在,是不是「NOPE」"), ("NOPE", "绕成了圈:NOPE → NOPE")])
 def test_the_rule_to_wait_for_exists_and_waits_for_none(after: str, words: str) -> None:
     text = changed(PACK, "    severity", f"    where: {{after: {after}, turns: 2}}\n    severity")
     with pytest.raises(RulebookError, match=words) as error:
@@ -171,7 +172,7 @@ def test_without_its_exceptions_a_rule_fails_its_examples(rule_id: str) -> None:
 
 
 def _mute(rule: Rule) -> Rule:
-    return rule.model_copy(update={"phrases": ["\ue000"]})
+    return rule.model_copy(update={"any_of": ["\ue000"]})
 
 
 def test_every_way_of_finding_has_its_detector() -> None:

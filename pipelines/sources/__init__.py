@@ -222,7 +222,7 @@ def read(source: Source) -> Iterator[table.Chunk]:
     chunks = (c._replace(bad=_hidden(c.bad)) if hide else c for c in _chunks(source))
     if source.mapping.kind != "vendor":
         for chunk in chunks:
-            yield table.Chunk(mappings.apply(chunk.fields, source.mapping), chunk.bad)
+            yield chunk._replace(fields=mappings.apply(chunk.fields, source.mapping))
     elif all_of := list(chunks):  # a performance sheet is judged as a whole
         fields = vendor.apply(pl.concat([c.fields for c in all_of]), source.mapping)
         yield table.Chunk(fields, pl.concat([c.bad for c in all_of]))
@@ -242,7 +242,7 @@ def _chunks(source: Source) -> Iterator[table.Chunk]:
         return excel.read(source.part.path, source.part.sheet, source.header, source.names, source.mapping)
     if source.format == "parquet":
         return parquet.read(source.part.path)
-    blocks = lines.read(source.part.path, source.encoding)
+    blocks = lines.read(source.part.path, source.encoding, lines.TABLE_BLOCK)
     if source.format == "jsonl":
         return jsonl.read(blocks, source.names)
     form = source.mapping.format

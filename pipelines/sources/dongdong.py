@@ -56,8 +56,8 @@ def _header(head: Head) -> list[str]:
 def read(path: Path, encoding: str, mapping: Mapping) -> Iterator[Chunk]:
     """Every message, whichever way the file is written."""
     chunks = _table(path, encoding) if json_records.is_no_json(path, encoding) else _objects(path, encoding)
-    for fields, bad in chunks:
-        yield Chunk(_native(fields, mapping), bad)
+    for chunk in chunks:
+        yield chunk._replace(fields=_native(chunk.fields, mapping))
 
 
 def _table(path: Path, encoding: str) -> Iterator[Chunk]:

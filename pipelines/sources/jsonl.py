@@ -36,7 +36,7 @@ def read(blocks: Iterator[Block], names: list[str]) -> Iterator[Chunk]:
         torn = lines.filter(~good).with_columns(
             code=pl.lit("json"), reason=pl.lit("不是完整的 JSON 对象;这一行可能被截断")
         )
-        yield Chunk(fields, pl.concat([rejects([]), block.bad, torn]))
+        yield Chunk(fields, pl.concat([rejects([]), block.bad, torn]), block.at)
 
 
 def _object(raw: str) -> dict[str, Any] | None:

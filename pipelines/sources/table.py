@@ -27,10 +27,11 @@ class Layout(NamedTuple):
 
 
 class Chunk(NamedTuple):
-    """fields(_line, _raw, <the file's columns as text>); bad(line, raw, code, reason)."""
+    """fields(_line, _raw, <the file's columns as text>); bad(line, raw, code, reason); how many bytes were read, if known."""
 
     fields: pl.DataFrame
     bad: pl.DataFrame
+    at: int | None = None
 
 
 def separator_of(line: str) -> str:
@@ -49,11 +50,11 @@ def read(blocks: Iterator[Block], layout: Layout) -> Iterator[Chunk]:
     carried = rejects([]).select("line", "raw")
     for block in blocks:
         if carried.is_empty() and (fields := _whole(block, layout)) is not None:
-            yield Chunk(fields, block.bad)
+            yield Chunk(fields, block.bad, block.at)
             continue
         lines = pl.concat([carried, block.lines])
         chunk, carried = _split(lines, layout, at_end=False)
-        yield Chunk(chunk.fields, pl.concat([block.bad, chunk.bad]))
+        yield Chunk(chunk.fields, pl.concat([block.bad, chunk.bad]), block.at)
     if len(carried):
         yield _split(carried, layout, at_end=True)[0]
 

@@ -5,6 +5,7 @@ WITH shops AS (
     SELECT s.shop,
            EXISTS (SELECT 1 FROM conversations c WHERE c.shop = s.shop) AS chats,
            EXISTS (SELECT 1 FROM conversations c WHERE c.shop = s.shop AND c.started_at IS NOT NULL) AS times,
+           EXISTS (SELECT 1 FROM turns t WHERE t.shop = s.shop AND t.responsible IS NOT NULL) AS agents,
            EXISTS (SELECT 1 FROM orders o WHERE o.shop = s.shop) AS orders,
            EXISTS (SELECT 1 FROM orders o WHERE o.shop = s.shop AND o.customer IS NOT NULL) AS buyers,
            EXISTS (SELECT 1 FROM ratings r WHERE r.shop = s.shop) AS ratings,
@@ -20,7 +21,8 @@ SELECT k.metric, h.shop, CASE
     WHEN k.metric IN ('invited_rate', 'rated_rate') AND NOT h.invitations THEN 'no_invitations'
     WHEN k."group" = 'satisfaction' THEN 'no_observation'
     WHEN NOT h.chats THEN 'no_chats'
-    WHEN (k."group" IN ('response', 'sales') OR k.metric = 'recontact_72h') AND NOT h.times THEN 'no_times'
+    WHEN (k."group" IN ('response', 'sales') OR k.metric IN ('solution_24h', 'recontact_72h')) AND NOT h.times THEN 'no_times'
+    WHEN k.observed = 'concurrency' AND NOT h.agents THEN 'no_agents'
     ELSE 'no_observation' END AS reason
 FROM kpis k, has h
 ANTI JOIN (SELECT DISTINCT metric, shop FROM metrics JOIN profiles USING (profile) WHERE grain = 'shop' AND is_own) m ON m.metric = k.observed AND m.shop = h.shop

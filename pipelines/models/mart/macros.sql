@@ -105,3 +105,19 @@ FROM (SELECT unnest([7, 28]) AS n_days, min(day) AS first_day, max(day) FILTER (
       FROM attributions, (SELECT (as_of + INTERVAL 1 HOUR)::DATE AS over_at FROM runs ORDER BY run_id DESC LIMIT 1)
       WHERE is_primary)
 WHERE first_day <= last_day - 2 * n_days + 1 ORDER BY n_days;
+-- 漏斗:咨询 → 接待 → 询单 → 下单 → 付款 → 不退,按 shop 店铺、day 日、topic 话题、product 商品、agent 客服或 team 团队;只算成熟的日子。客服的付款只算归属本人的,咨询就是他接待的
+CREATE OR REPLACE MACRO funnel(by_what, from_day, to_day) AS TABLE
+SELECT shop, part, count(*) AS n_consultations, count(*) FILTER (WHERE is_received) AS n_received, count(*) FILTER (WHERE is_inquiry) AS n_inquiries,
+       count(*) FILTER (WHERE is_inquiry AND is_ordered_d3) AS n_ordered, count(*) FILTER (WHERE is_inquiry AND is_paid) AS n_paid,
+       count(*) FILTER (WHERE is_inquiry AND is_kept) AS n_kept
+FROM (SELECT shop, day, CASE by_what WHEN 'day' THEN day::VARCHAR WHEN 'topic' THEN topic WHEN 'product' THEN product WHEN 'shop' THEN shop END AS part,
+             is_received, coalesce(is_inquiry, false) AS is_inquiry, is_ordered_d3, is_paid_d3 AS is_paid, is_kept, is_mature_d3
+      FROM consultations WHERE by_what IN ('shop', 'day', 'topic', 'product')
+      UNION ALL
+      SELECT r.shop, r.day, CASE by_what WHEN 'team' THEN a.team ELSE r.agent END, true, i.customer IS NOT NULL, coalesce(i.is_ordered_d3, false),
+             coalesce(i.is_credited_d3, false), coalesce(i.is_kept, false), c.is_mature_d3
+      FROM receptions r JOIN consultations c USING (shop, customer, day) LEFT JOIN agents a ON a.shop = r.shop AND a.agent = r.agent
+      LEFT JOIN inquiry_agents i ON i.shop = r.shop AND i.agent = r.agent AND i.customer = r.customer AND i.day = r.day
+      WHERE by_what IN ('agent', 'team'))
+WHERE is_mature_d3 AND (from_day IS NULL OR day >= from_day::DATE) AND (to_day IS NULL OR day <= to_day::DATE)
+GROUP BY shop, part ORDER BY shop, n_consultations DESC, part;

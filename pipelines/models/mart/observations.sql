@@ -36,8 +36,32 @@ WITH grains AS (
 ), all_moments AS NOT MATERIALIZED (
     SELECT grain, c.shop, CASE grain WHEN 'agent' THEN m.agent WHEN 'team' THEN a.team END AS who, c.channel, c.hour, c.day,
            m.conversation_id || ':' || m.rule_id || '@' || coalesce(m.agent, '') AS unit, m.is_met
-    FROM moments m JOIN conversations c USING (conversation_id) LEFT JOIN agents a ON a.shop = c.shop AND a.agent = m.agent, grains
+    FROM moments m JOIN rules r ON r.rule_id = m.rule_id AND r.severity <> 'info' JOIN conversations c USING (conversation_id)
+    LEFT JOIN agents a ON a.shop = c.shop AND a.agent = m.agent, grains
     WHERE grain = 'shop' OR who IS NOT NULL
+), all_paces AS NOT MATERIALIZED (
+    SELECT grain, t.shop, CASE grain WHEN 'agent' THEN t.responsible WHEN 'team' THEN a.team END AS who, t.channel, hour(t.asked_at) AS hour,
+           t.day, t.conversation_id || '#' || t.asked_seq AS unit, t.is_stalled, t.n_open
+    FROM turns t LEFT JOIN agents a ON a.shop = t.shop AND a.agent = t.responsible, grains
+    WHERE t.is_counted AND (grain = 'shop' OR who IS NOT NULL)
+), all_promises AS NOT MATERIALIZED (
+    SELECT grain, p.shop, CASE grain WHEN 'agent' THEN p.agent WHEN 'team' THEN a.team END AS who, c.channel, hour(p.asked_at) AS hour,
+           p.day, p.conversation_id || '#' || p.asked_seq AS unit, p.promise, p.status
+    FROM promises p JOIN conversations c USING (conversation_id) LEFT JOIN agents a ON a.shop = p.shop AND a.agent = p.agent, grains
+    WHERE p.status IN ('kept', 'broken') AND (grain = 'shop' OR who IS NOT NULL)
+), all_exchanges AS NOT MATERIALIZED (
+    -- 客户的话算在那一轮的负责客服名下,客服的话算在说的人名下
+    SELECT grain, e.shop, CASE grain WHEN 'agent' THEN e.agent WHEN 'team' THEN a.team END AS who, e.channel, e.hour, e.day, e.conversation_id AS unit,
+           sum(is_reply::INT) AS n_said, sum((NOT is_reply)::INT) AS n_heard,
+           sum(CASE WHEN is_reply THEN n_chars ELSE 0 END) AS n_said_chars, sum(CASE WHEN is_reply THEN 0 ELSE n_chars END) AS n_heard_chars
+    FROM (SELECT m.shop, c.channel, c.hour, c.day, m.conversation_id, m.sender_kind <> 'customer' AS is_reply,
+                 CASE m.sender_kind WHEN 'customer' THEN t.responsible ELSE m.agent END AS agent,
+                 CASE m.content_kind WHEN 'text' THEN length(m.text) ELSE 0 END AS n_chars
+          FROM messages m JOIN conversations c USING (conversation_id)
+          ASOF LEFT JOIN turns t ON t.conversation_id = m.conversation_id AND t.asked_seq <= m.seq
+          WHERE (m.sender_kind = 'customer' AND m.content_kind IN ('text', 'image', 'card', 'voice'))
+             OR (m.sender_kind IN ('agent', 'assist') AND m.content_kind NOT IN ('recall', 'empty'))) e
+    LEFT JOIN agents a ON a.shop = e.shop AND a.agent = e.agent, grains WHERE grain = 'shop' OR who IS NOT NULL GROUP BY ALL
 ), all_receptions AS NOT MATERIALIZED (
     SELECT grain, r.shop, CASE grain WHEN 'agent' THEN r.agent WHEN 'team' THEN a.team END AS who, r.channel, hour(r.first_at) AS hour,
            r.day, r.customer || ' ' || r.agent AS unit
@@ -49,11 +73,11 @@ WITH grains AS (
     WHERE grain = 'shop' OR who IS NOT NULL
 ), all_inquiries AS NOT MATERIALIZED (
     SELECT 'shop' AS grain, i.shop, NULL AS who, c.channel, hour(i.asked_at) AS hour, i.day, i.customer AS unit,
-           i.is_paid_d1 AS is_hit_d1, i.is_paid_d3 AS is_hit_d3, i.is_mature_d1, i.is_mature_d3
+           i.is_paid_d1 AS is_hit_d1, i.is_paid_d3 AS is_hit_d3, i.is_mature_d1, i.is_mature_d3, i.is_ordered_d3, i.is_kept
     FROM inquiries i LEFT JOIN conversations c USING (conversation_id)
     UNION ALL
     SELECT grain, i.shop, CASE grain WHEN 'agent' THEN i.agent WHEN 'team' THEN a.team END AS who, c.channel, hour(q.asked_at), i.day,
-           i.customer, bool_or(i.is_credited_d1), bool_or(i.is_credited_d3), i.is_mature_d1, i.is_mature_d3
+           i.customer, bool_or(i.is_credited_d1), bool_or(i.is_credited_d3), i.is_mature_d1, i.is_mature_d3, i.is_ordered_d3, bool_or(i.is_kept)
     FROM inquiry_agents i JOIN inquiries q USING (shop, customer, day) LEFT JOIN conversations c ON c.conversation_id = q.conversation_id
     LEFT JOIN agents a ON a.shop = i.shop AND a.agent = i.agent, grains WHERE who IS NOT NULL GROUP BY ALL
 ), all_sold AS NOT MATERIALIZED (
@@ -106,6 +130,11 @@ WITH grains AS (
     UNION ALL SELECT 'inquiries', grain, shop, who, channel, hour, day, unit, 1, NULL, true FROM all_inquiries
     UNION ALL SELECT 'conversion_d1', grain, shop, who, channel, hour, day, unit, is_hit_d1::INT, 1, is_mature_d1 FROM all_inquiries
     UNION ALL SELECT 'conversion_d3', grain, shop, who, channel, hour, day, unit, is_hit_d3::INT, 1, is_mature_d3 FROM all_inquiries
+    UNION ALL SELECT 'ordering_rate', grain, shop, who, channel, hour, day, unit, is_ordered_d3::INT, 1, is_mature_d3 FROM all_inquiries
+    UNION ALL SELECT 'payment_rate', grain, shop, who, channel, hour, day, unit, is_hit_d3::INT, 1, is_mature_d3 FROM all_inquiries WHERE is_ordered_d3
+    UNION ALL SELECT 'kept_rate', grain, shop, who, channel, hour, day, unit, is_kept::INT, 1, is_mature_d3 FROM all_inquiries WHERE is_hit_d3
+    UNION ALL SELECT 'consultations', 'shop', shop, NULL, channel, hour(asked_at), day, customer, 1, NULL, true FROM consultations
+    UNION ALL SELECT 'received_rate', 'shop', shop, NULL, channel, hour(asked_at), day, customer, is_received::INT, 1, true FROM consultations
     UNION ALL SELECT 'sales', grain, shop, who, channel, hour, day, unit, paid_fen, NULL, true FROM all_sold
     UNION ALL SELECT 'sales_net', grain, shop, who, channel, hour, day, unit, paid_fen - refunded_fen, NULL, true FROM all_sold
     UNION ALL SELECT 'paid_orders', grain, shop, who, channel, hour, day, unit, 1, NULL, true FROM all_sold
@@ -124,6 +153,12 @@ WITH grains AS (
     UNION ALL SELECT 'repeat_90d', 'shop', shop, NULL, channel, hour(first_paid_at), first_day, customer, is_repeat_90d::INT, 1, is_mature_90d FROM buyers
     UNION ALL SELECT 'reminder_success', grain, shop, who, channel, hour, day, unit, is_paid_24h::INT, 1, is_mature FROM all_reminders
     UNION ALL SELECT 'reminder_expected', grain, shop, who, channel, hour, day, unit, expected, 1, is_mature FROM all_reminders WHERE expected IS NOT NULL
+    UNION ALL SELECT CASE promise WHEN 'preliminary' THEN 'preliminary_5min' ELSE 'solution_24h' END, grain, shop, who, channel, hour, day, unit,
+           (status = 'kept')::INT, 1, true FROM all_promises WHERE promise IN ('preliminary', 'solution')
+    UNION ALL SELECT 'stalling', grain, shop, who, channel, hour, day, unit, is_stalled::INT, 1, true FROM all_paces WHERE is_stalled IS NOT NULL
+    UNION ALL SELECT 'concurrency', grain, shop, who, channel, hour, day, unit, n_open, 1, true FROM all_paces WHERE n_open IS NOT NULL
+    UNION ALL SELECT 'reply_ratio', grain, shop, who, channel, hour, day, unit, n_said, n_heard, true FROM all_exchanges
+    UNION ALL SELECT 'reply_ratio_chars', grain, shop, who, channel, hour, day, unit, n_said_chars, n_heard_chars, true FROM all_exchanges
 )
 SELECT metric, profile, grain, shop, CASE grain WHEN 'agent' THEN who END AS agent, CASE grain WHEN 'team' THEN who END AS team, channel, hour,
        day, unit, num, den, is_mature

@@ -1,0 +1,105 @@
+"""Typed rows → the warehouse's fact tables: what makes a row the same row, and what becomes of one that is there twice.
+
+A row is its key (the ids the source gives, else its whole content) and its content. Rows go straight into the table, since
+most files bring nothing twice; the few that do are taken out again and judged as a whole once the file has been read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import duckdb
+import polars as pl
+
+HAS_KEY = {
+    "messages": "message_id IS NOT NULL",
+    "orders": "true",
+    "ratings": "true",
+    "agents": "true",
+    "vendor": "true",
+}
+# What makes a row the same row. Rows without ids of their own are their content, and the how-manieth of it in the file.
+KEYS = {
+    "messages": ["shop", "channel", "conversation_id", "customer", "message_id"],
+    "orders": ["shop", "channel", "order_id", "line"],
+    "ratings": ["shop", "conversation_id", "customer", "agent", "invited_at", "rated_at", "order_id"],
+    "agents": ["shop", "agent", "from"],
+    "vendor": ["vendor", "shop", "agent", "label", "day_from", "day_to"],
+}
+DERIVED = ("is_damaged",)  # follows from the other columns, so it makes no row another row
+# Columns that came later: where they are empty, a row is still the row it was.
+LATER = {"orders": ("line", "line_paid_fen"), "ratings": ("order_id",)}
+MEMORY = "1200MB"  # for DuckDB while files are read: what a sort or a join needs beyond it goes to disk
+
+
+@contextmanager
+def loading(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """Settings for many small inserts: they gain nothing from a second thread, and it costs half as much again."""
+    con.execute(f"SET memory_limit = '{MEMORY}'")
+    con.execute("SET threads = 1")
+    yield
+    con.execute("RESET threads")
+    con.execute("RESET memory_limit")
+
+
+def insert(con: duckdb.DuckDBPyConnection, kind: str, rows: pl.DataFrame) -> None:
+    """rows(source_id, source_row, <the kind's columns>) with their keys into the fact table; `settle` when the file has ended.
+
+    The two keys are the md5 of a row's content and of its ids, as UUID: 128 bits, half the size of their text, and a join
+    on them needs no index.
+    """
+    later = LATER.get(kind, ())
+    columns = [r[0] for r in con.execute(f"DESCRIBE fact_{kind}").fetchall()][4:]
+    content = _digest_of([c for c in columns if c not in DERIVED], later)
+    append(con, f"fact_{kind}", rows, f"""
+        SELECT *, CASE WHEN {HAS_KEY[kind]} THEN {_digest_of(KEYS[kind], later)} ELSE content_key END AS row_key
+        FROM (SELECT *, {content} AS content_key FROM given)""")  # fmt: skip
+
+
+def append(con: duckdb.DuckDBPyConnection, table: str, rows: pl.DataFrame, select: str = "FROM given") -> None:
+    """A query of the rows, there called `given`, into a table.
+
+    DuckDB finds the rows under the name they have here: what is registered is held until the transaction ends, which would
+    be the whole file.
+    """
+    given = rows.to_arrow(compat_level=pl.CompatLevel.newest())  # noqa: F841
+    con.execute(f"INSERT INTO {table} BY NAME {select}")
+
+
+def settle(con: duckdb.DuckDBPyConnection, kind: str, source_id: str) -> int:
+    """Inserted rows of a source -> those that are new stay; how many there are.
+
+    Of rows that stand in the file twice, and of those that another source brought before, see `_REPEATED`.
+    """
+    fact, mine = f"fact_{kind}", f"source_id = '{source_id}'"
+    one = con.execute(f"SELECT count(*), count(DISTINCT row_key) FROM {fact} WHERE {mine}").fetchone() or (0, 0)
+    twice = f"SELECT row_key, content_key FROM {fact} WHERE {mine} GROUP BY ALL HAVING count(*) > 1"
+    others = f"SELECT row_key, content_key FROM {fact} WHERE source_id <> '{source_id}'"
+    contested = others if one[0] == one[1] else f"{twice} UNION ALL {others}"
+    con.execute(f"""
+        CREATE OR REPLACE TEMP TABLE stage AS
+        SELECT f.* FROM {fact} f SEMI JOIN ({contested}) c USING (row_key, content_key) WHERE f.{mine}""")
+    if con.execute("SELECT count(*) > 0 FROM stage").fetchone() == (True,):
+        con.execute(
+            f"DELETE FROM {fact} WHERE {mine} AND (row_key, content_key) IN (SELECT (row_key, content_key) FROM stage)"
+        )
+        con.execute(f"""
+            INSERT INTO {fact} BY NAME SELECT s.* FROM ({_REPEATED.format(has_key=HAS_KEY[kind])}) s
+            ANTI JOIN {fact} f ON s.row_key = f.row_key AND s.content_key = f.content_key""")
+        one = con.execute(f"SELECT count(*) FROM {fact} WHERE {mine}").fetchone() or (0,)
+    con.execute("DROP TABLE stage")
+    return int(one[0])
+
+
+# The nth row of one content without a key of its own is another row than the first; of keyed rows one of each content stays.
+_REPEATED = """
+    SELECT * EXCLUDE nth REPLACE (CASE WHEN {has_key} OR nth = 1 THEN row_key ELSE md5(row_key::VARCHAR || nth)::UUID END AS row_key)
+    FROM (SELECT *, row_number() OVER (PARTITION BY row_key, content_key ORDER BY source_row) AS nth FROM stage)
+    WHERE nth = 1 OR NOT ({has_key})"""
+
+
+def _digest_of(columns: Sequence[str], later: Sequence[str] = ()) -> str:
+    parts = [f'coalesce("{c}"::VARCHAR, chr(1))' for c in columns if c not in later]
+    parts += [f"'{c}=' || \"{c}\"" for c in later if c in columns]  # NULL, hence left out, where there is none
+    return f"md5(concat_ws(chr(31), {', '.join(parts)}))::UUID"

@@ -1,0 +1,147 @@
+"""How the shop model is learnt: labelled texts in, weights out. The way of scoring is `qc.shop`'s, the solver `qc.fitting`'s."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import polars as pl
+
+from qc import fitting, grams, shop
+from qc.fitting import Rows
+from qc.grams import Trie
+from qc.shop import CLASSES, STEP, Weights
+from qc.snow import Bools, Floats, Ints
+
+FOLDS = 5
+ROUGH = 1e-3  # of the solver, for folds: what is measured on them needs no more
+
+
+class Labelled(NamedTuple):
+    """One source of labelled texts."""
+
+    texts: pl.Series
+    label: Ints  # index in CLASSES
+    group: Ints  # what must not be torn apart by folds: a conversation
+    weight: Floats
+    least: int = 2  # texts that a gram must stand in to be known
+
+
+class Recipe(NamedTuple):
+    """How much the weights are held back: the ridge of every gram; the bias is nearly free."""
+
+    ridge: float
+    bias_ridge: float = 1e-3
+
+
+def learn(own: Labelled, others: Sequence[Labelled], recipe: Recipe, name: str) -> Weights:
+    """Weights from nothing: `own` is what the model is for, and calibrates it; `others` lend it their vocabulary."""
+    sets = [own, *others]
+    texts = pl.concat([s.texts for s in sets])
+    source = np.repeat(np.arange(len(sets)), [len(s.texts) for s in sets])
+    known = grams.trie(_grams(texts, source, sets))
+    rows = _rows(texts, known, sets)
+    w = fitting.fit(rows, strength=_ridge(rows, recipe))
+    return _rounded(name, known, w * _sharpness(rows, own, recipe, w))
+
+
+def adapt(base: Weights, own: Labelled, recipe: Recipe, name: str) -> Weights:
+    """Weights that start from a model's own and move as far as the labels give reason to; further grams join them."""
+    known = grams.trie(sorted({*_grams(own.texts, np.zeros(len(own.texts), np.int64), [own]), *_known_grams(base)}))
+    stands = _moved(base, known)
+    rows = _rows(own.texts, known, [own])
+    w = stands + fitting.fit(rows, strength=_ridge(rows, recipe), offset=rows.x @ stands, enough=ROUGH)
+    return _rounded(name, known, w)
+
+
+def folds(group: Ints, n: int = FOLDS) -> Ints:
+    """A fold for each row; rows of a group share it, and it does not depend on the order of the rows."""
+    digest = {g: hashlib.sha256(str(g).encode()).digest() for g in np.unique(group).tolist()}
+    rank = {g: k % n for k, g in enumerate(sorted(digest, key=digest.__getitem__))}
+    return np.array([rank[g] for g in group.tolist()], np.int64)
+
+
+def classes(label: Ints) -> Bools:
+    """Which classes a source tells apart: those that it has."""
+    return np.isin(np.arange(len(CLASSES)), label)
+
+
+def _grams(texts: pl.Series, source: Ints, sets: Sequence[Labelled]) -> list[str]:
+    alphabet = grams.characters(texts)
+    return grams.frequent(grams.read(texts, alphabet), alphabet, source, [s.least for s in sets])
+
+
+def _rows(texts: pl.Series, known: Trie, sets: Sequence[Labelled]) -> Rows:
+    return Rows(
+        features(texts, known),
+        np.concatenate([s.label for s in sets]),
+        np.concatenate([np.tile(classes(s.label), (len(s.texts), 1)) for s in sets]),
+        np.concatenate([s.weight for s in sets]),
+    )
+
+
+def features(texts: pl.Series, known: Trie) -> Any:
+    """What `qc.shop` multiplies with the weights: (texts, nodes and a last column for the bias), sparse."""
+    from scipy import sparse
+
+    read = grams.read(texts, known.alphabet)
+    text, node = (np.concatenate(part) for part in zip(*grams.occurrences(read, known), strict=True))
+    size = (len(texts), known.base.size)
+    x = sparse.csr_array((shop.scale(read)[text], (text, node)), shape=size)
+    return sparse.csr_array(sparse.hstack([x, np.ones((len(texts), 1))]))
+
+
+def _ridge(rows: Rows, recipe: Recipe) -> Floats:
+    return np.append(np.full(rows.x.shape[1] - 1, recipe.ridge), recipe.bias_ridge)
+
+
+def _sharpness(rows: Rows, own: Labelled, recipe: Recipe, start: Floats) -> float:
+    """1 / temperature (Guo et al. 2017): by how much the logits of texts that were not learnt from must be multiplied."""
+    n = len(own.texts)
+    fold, held = folds(own.group), np.zeros((n, len(CLASSES)))
+    for k in range(FOLDS):
+        weight = rows.weight.copy()
+        weight[:n][fold == k] = 0
+        w = fitting.fit(rows._replace(weight=weight), strength=_ridge(rows, recipe), start=start, enough=ROUGH)
+        held[fold == k] = rows.x[:n][fold == k] @ w
+    return sharpness(held, own.label, rows.known[:n])
+
+
+def sharpness(logits: Floats, label: Ints, known: Bools) -> float:
+    """The factor that makes the labels likeliest, by golden section between ¼ and 4, to three decimals."""
+
+    def unlikely(log_factor: float) -> float:
+        p = fitting.probability(logits * np.exp(log_factor), known)
+        return float(-np.log(np.maximum(p[np.arange(label.size), label], 1e-12)).sum())
+
+    low, high, golden = -np.log(4.0), np.log(4.0), (5**0.5 - 1) / 2
+    while high - low > 1e-7:
+        a, b = high - golden * (high - low), low + golden * (high - low)
+        low, high = (low, b) if unlikely(a) < unlikely(b) else (a, high)
+    return round(float(np.exp(low)), 3)
+
+
+def _known_grams(weights: Weights) -> list[str]:
+    return grams.spelt(weights.known, np.flatnonzero(weights.known.parent >= 0).astype(np.int32))
+
+
+def _moved(base: Weights, known: Trie) -> Floats:
+    """A model's weights in the places of a larger trie, the bias last."""
+    nodes = np.flatnonzero(base.known.parent >= 0).astype(np.int32)
+    place = grams.nodes(grams.spelt(base.known, nodes), known)
+    moved = np.zeros((known.base.size + 1, len(CLASSES)))
+    negative, positive = base.negative[nodes] / STEP, base.positive[nodes] / STEP
+    moved[place] = np.stack([negative, -negative - positive, positive], axis=1)
+    moved[-1] = base.bias / STEP
+    return moved
+
+
+def _rounded(name: str, known: Trie, w: Floats) -> Weights:
+    """Whole numbers; the version is the name and what was learnt."""
+    whole = np.round(w * STEP)
+    if np.abs(whole).max() >= 1 << 15:
+        raise ValueError(f"a weight of {np.abs(w).max():.1f} does not fit; give more ridge")
+    small = whole.astype(np.int16)
+    return shop.weights(name, known, small[:-1, 0], small[:-1, 2], small[-1])

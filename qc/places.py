@@ -1,0 +1,196 @@
+"""Conditions on bubbles: one short function a key of the language, each from the places of its parts to its own places.
+
+A place is a row (i, start, end, is_whole): bubble `i` of the talk, characters start..end of it; `is_whole` where the
+condition is about the bubble as a whole and has no words to point at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import polars as pl
+
+from qc import frames
+from qc.conditions import Condition, asked, inner
+from qc.rule import Rule
+from qc.text import fold
+
+PLACE: frames.Noun = {"i": pl.UInt32, "start": pl.Int32, "end": pl.Int32, "is_whole": pl.Boolean}
+
+
+class Beside(NamedTuple):
+    """What is known besides the chat; a rule that asks for what is None does not run."""
+
+    orders: pl.DataFrame | None = None  # frames.Order
+    cases: pl.DataFrame | None = None  # (conversation_id, phase, topic, customer_type), NULL where unknown
+    sentiment: pl.DataFrame | None = None  # (text, p_negative, …)
+
+
+class Talk(NamedTuple):
+    """The messages as the rules see them."""
+
+    said: (
+        pl.DataFrame
+    )  # effective and asking messages: i, conversation_id, seq, talk, who, agent, text, is_spoken, nth …
+    messages: pl.DataFrame  # frames.Message
+    turns: pl.DataFrame  # frames.Turn
+    words: Mapping[tuple[str, str], pl.DataFrame]  # (rule_id, leaf) → places of words and patterns
+    rules: Mapping[str, Rule]
+    beside: Beside
+    findings: dict[str, pl.DataFrame]  # of the rules that have been run, for those that look to them
+
+
+class Asked(NamedTuple):
+    """One key of a condition, with the places of what is inside it."""
+
+    talk: Talk
+    rule: Rule
+    value: Any
+    path: str
+    parts: list[pl.DataFrame]
+
+
+def places(talk: Talk, rule: Rule, item: Any, path: str = "") -> pl.DataFrame:
+    """Where a condition holds among the bubbles of the rule's speaker -> (i, start, end, is_whole)."""
+    if not isinstance(item, Condition):
+        return _found(talk, rule, path)
+    held = []
+    for key, value in asked(item):
+        parts = [places(talk, rule, part, at) for at, part in inner(key, value, path)]
+        held.append(KEYS[key](Asked(talk, rule, value, f"{path}.{key}", parts)))
+    return held[0] if len(held) == 1 else together(held, len(held))
+
+
+def any_of(asked: Asked) -> pl.DataFrame:
+    """Every place of every part."""
+    return asked.parts[0] if len(asked.parts) == 1 else pl.concat(asked.parts).unique()
+
+
+def all_of(asked: Asked) -> pl.DataFrame:
+    """Bubbles in which every part holds."""
+    return together(asked.parts, len(asked.parts))
+
+
+def some(asked: Asked) -> pl.DataFrame:
+    """Bubbles in which so many parts hold."""
+    return together(asked.parts, asked.value.at_least)
+
+
+def none_of(asked: Asked) -> pl.DataFrame:
+    """Bubbles in which the part does not hold."""
+    return whole(bubbles(asked.talk, asked.rule).join(asked.parts[0], on="i", how="anti"))
+
+
+def near(asked: Asked) -> pl.DataFrame:
+    """The first stretch of each bubble, not longer than allowed, that has a place of every part.
+
+    A stretch that starts with a place needs, of each part, a place from there on: the one that ends first.
+    """
+    rows = [part.filter(~pl.col("is_whole")) for part in asked.parts]
+    stretch = pl.concat(rows).select("i", "start", until="end").unique().sort("i", "start", "until")
+    for part in rows:
+        ahead = part.sort("i", "start", "end", descending=[False, True, True])
+        ahead = ahead.select("i", "start", soonest=pl.col("end").cum_min().over("i"))
+        ahead = ahead.unique(["i", "start"], keep="last", maintain_order=True).sort("i", "start")
+        found = stretch.sort("start").join_asof(
+            ahead.sort("start"), on="start", by="i", strategy="forward", check_sortedness=False
+        )
+        stretch = (
+            found.with_columns(until=pl.max_horizontal("until", "soonest"))
+            .drop("soonest")
+            .filter(found["soonest"].is_not_null())
+        )
+    close = stretch.filter(pl.col("until") - pl.col("start") <= asked.value.within).sort("i", "start", "until")
+    return close.unique("i", keep="first", maintain_order=True).select(
+        "i", "start", end="until", is_whole=pl.lit(False)
+    )
+
+
+def count(asked: Asked) -> pl.DataFrame:
+    """The n-th place of a speaker in a talk."""
+    rows = spoken_at(asked.talk, asked.parts[0]).sort("i", "start", "end")
+    nth = pl.int_range(1, pl.len() + 1).over("talk", "agent")
+    return rows.filter(nth == asked.value.at_least).select(*PLACE)
+
+
+def repeat(asked: Asked) -> pl.DataFrame:
+    """The bubble in which a speaker says the same for the n-th time."""
+    rows = bubbles(asked.talk, asked.rule).sort("i")
+    nth = pl.int_range(1, pl.len() + 1).over("talk", "agent", "text")
+    return whole(rows.with_columns(fold(rows["text"])).filter(nth == asked.value))
+
+
+def length(asked: Asked) -> pl.DataFrame:
+    """Bubbles of so many characters."""
+    long, bounds = pl.col("text").str.len_chars(), asked.value
+    fits = long.is_between(bounds.at_least or 0, bounds.at_most if bounds.at_most is not None else 2**31)
+    return whole(bubbles(asked.talk, asked.rule).filter(fits))
+
+
+def sentiment(asked: Asked) -> pl.DataFrame:
+    """The customer's bubbles whose probability of being negative is at least so much."""
+    scored = asked.talk.beside.sentiment
+    if scored is None:
+        return pl.DataFrame(schema=PLACE)
+    negative = scored.filter(pl.col("p_negative") >= asked.value.negative)
+    return whole(bubbles(asked.talk, asked.rule).join(negative, on="text", how="semi"))
+
+
+def slow(asked: Asked) -> pl.DataFrame:
+    """The answers for which the customer waited longer than so many seconds."""
+    late = asked.talk.turns.filter(pl.col("wait_s") > asked.value)
+    late = late.select("conversation_id", seq="answered_seq")
+    return whole(asked.talk.said.join(late, on=["conversation_id", "seq"], how="semi"))
+
+
+def finding_of(asked: Asked) -> pl.DataFrame:
+    """Where another rule was found."""
+    found = asked.talk.findings[asked.value].select("conversation_id", "seq", "start", "end")
+    rows = found.join(asked.talk.said.select("conversation_id", "seq", "i"), on=["conversation_id", "seq"])
+    return rows.select("i", "start", "end", is_whole=pl.lit(False))
+
+
+def pattern(asked: Asked) -> pl.DataFrame:
+    """Where a regular expression matches."""
+    return _found(asked.talk, asked.rule, asked.path)
+
+
+KEYS: dict[str, Callable[[Asked], pl.DataFrame]] = {
+    "any": any_of, "all": all_of, "not": none_of, "some": some, "near": near, "count": count, "repeat": repeat,
+    "regex": pattern, "length": length, "sentiment": sentiment, "slow": slow, "rule": finding_of,
+}  # fmt: skip
+
+
+def together(parts: list[pl.DataFrame], at_least: int) -> pl.DataFrame:
+    """Bubbles in which so many parts hold; the place goes from the first to the last of their first words."""
+    rows = pl.concat([part.with_columns(part=pl.lit(n)) for n, part in enumerate(parts)])
+    first = rows.sort("i", "part", "is_whole", "start", "end").unique(["i", "part"], keep="first", maintain_order=True)
+    worded = first.filter(~pl.col("is_whole") | pl.col("is_whole").all().over("i"))
+    span = worded.group_by("i").agg(pl.col("start").min(), pl.col("end").max(), pl.col("is_whole").all())
+    enough = first.group_by("i").len().filter(pl.col("len") >= at_least)
+    return span.join(enough, on="i", how="semi").select(*PLACE)
+
+
+def bubbles(talk: Talk, rule: Rule) -> pl.DataFrame:
+    """What the rule's speaker wrote or said."""
+    return talk.said.filter((pl.col("who") == rule.who) & pl.col("is_spoken"))
+
+
+def spoken_at(talk: Talk, rows: pl.DataFrame) -> pl.DataFrame:
+    """Places with the bubble that each stands in: `i` is the row of `said`."""
+    return pl.concat([rows, talk.said[rows["i"]].drop("i")], how="horizontal")
+
+
+def whole(rows: pl.DataFrame) -> pl.DataFrame:
+    """Bubbles as places."""
+    return rows.select(
+        "i",
+        start=pl.lit(0, pl.Int32),
+        end=pl.col("text").str.len_chars().cast(pl.Int32),
+        is_whole=pl.lit(True),
+    )
+
+
+def _found(talk: Talk, rule: Rule, leaf: str) -> pl.DataFrame:
+    return talk.words.get((rule.id, leaf), pl.DataFrame(schema=PLACE))

@@ -1,0 +1,95 @@
+"""How fast are the rules, and against what? `python tests/bench_rules.py 1000000` prints the table; nothing is asserted.
+
+300 rules (the shipped ones and made-up ones of the same shape, some disguised, some patterns) over a million bubbles,
+against one `contains_any` pass of polars with the same words over the same bubbles, in the same run. Twice: as shops
+repeat themselves, and with every bubble different.
+"""
+
+from __future__ import annotations
+
+import random
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import polars as pl
+
+from pipelines import rules
+from qc import frames
+from qc.conditions import leaves
+from qc.detectors import inspect
+from qc.phrases import occurrences
+from qc.rule import Rule
+from qc.rulebook import Pack, disguises_of, rules_of
+
+DATA = Path(__file__).parent.parent / "data"
+N_RULES, N_DISGUISED, N_PATTERNS, N_WORDS = 300, 30, 20, 20
+
+
+def book() -> tuple[Pack, ...]:
+    """The shipped packs, filled up to 300 rules with words made of their characters."""
+    shipped, dice = rules.load(DATA / "rules"), random.Random(1)
+    model = rules_of(shipped)["CANNOT"]
+    characters = sorted({c for _, word in _words(shipped) for c in word})
+    made = []
+    for n in range(N_RULES - len(rules_of(shipped))):
+        words = {"".join(dice.choices(characters, k=dice.randint(2, 5))) for _ in range(N_WORDS)}
+        more = {
+            "disguise": n < N_DISGUISED,
+            "regex": None if n >= N_PATTERNS else f"{next(iter(sorted(words)))}.{{0,6}}[0-9]{{3,6}}",
+        }
+        made.append(model.model_copy(update={"id": f"MADE_{n}", "any_of": sorted(words), "unless": []} | more))
+    return (*shipped, Pack("made.yaml", "made", "made", "made", tuple(made), {}))
+
+
+def _words(packs: tuple[Pack, ...]) -> list[tuple[Rule, str]]:
+    return [(r, w) for r in rules_of(packs).values() for _, kind, ws in leaves(r, "") if kind == "words" for w in ws]
+
+
+def shop(n: int, *, is_repeated: bool) -> pl.DataFrame:
+    """n bubbles of the sample shop as frames.Message; with a tail of their own where none may be repeated."""
+    texts = pl.read_csv(DATA / "sample" / "messages.csv", infer_schema=False)["text"].drop_nulls()
+    texts = texts.sample(n, with_replacement=True, seed=1)
+    tail = pl.DataFrame({"t": texts}).with_row_index().select(pl.format("{} {}", "t", "index")).to_series()
+    i = pl.int_range(n, eager=True)
+    rows = pl.DataFrame({"text": texts if is_repeated else tail}).with_columns(
+        conversation_id=pl.format("c{}", i // 12), seq=i % 12 + 1, shop=pl.lit("s"), channel=pl.lit("web"),
+        sender_kind=pl.when(i % 2 == 0).then(pl.lit("customer")).otherwise(pl.lit("agent")), agent=pl.lit("a"),
+        customer=pl.lit("k"), content_kind=pl.lit("text"), source_id=pl.lit("s"), source_row=i,
+        message_id=pl.lit(None), sent_at=pl.lit(None),
+    )  # fmt: skip
+    return frames.of(frames.Message, rows)
+
+
+def seconds(work: Callable[[], object]) -> float:
+    """The better of three."""
+
+    def once() -> float:
+        start = time.perf_counter()
+        work()
+        return time.perf_counter() - start
+
+    return min(once() for _ in range(3))
+
+
+def main() -> None:
+    """One row a shop."""
+    n = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000
+    packs = book()
+    words = pl.Series(sorted({w for _, w in _words(packs)})).implode()
+    everyone, disguises = list(rules_of(packs).values()), disguises_of(packs)
+    for is_repeated in (True, False):
+        messages = shop(n, is_repeated=is_repeated)
+        texts, turns = messages["text"], frames.empty(frames.Turn)
+        one = seconds(lambda: texts.str.contains_any(words))  # noqa: B023
+        found = seconds(lambda: occurrences(texts.unique(), everyone, disguises))  # noqa: B023
+        whole = seconds(lambda: inspect(messages, turns, packs))  # noqa: B023
+        print(
+            f"{n:,} bubbles, {texts.n_unique() / n:.1%} distinct, {len(everyone)} rules, {len(words[0])} words: one contains_any {one:.2f} s; "
+            f"all occurrences {found:.2f} s = {found / one:.1f} times; findings and moments {whole:.2f} s = {whole / one:.1f} times"
+        )
+
+
+if __name__ == "__main__":
+    main()

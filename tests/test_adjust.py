@@ -1,0 +1,90 @@
+"""Like with like: the adjustment changes a verdict where the cases differ, and leaves it where they do not."""
+
+import random
+
+import polars as pl
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from qc.adjust import observed_expected
+
+
+def cases(*groups: tuple[str, str, int, int]) -> pl.DataFrame:
+    """(part, topic, cases, of which sold) -> a row a case."""
+    rows = [("店", part, topic, float(i < sold)) for part, topic, n, sold in groups for i in range(n)]
+    return pl.DataFrame(rows, schema=["shop", "part", "topic", "value"], orient="row")
+
+
+def verdict(found: pl.DataFrame, part: str) -> str:
+    row = found.row(by_predicate=(pl.col("part") == part), named=True)
+    return "below" if row["high"] < 1 else "above" if row["low"] > 1 else "within"
+
+
+# The book: of like inquiries A sells 3, B 8, C 11 (here of 20 each, ten times over). What an agent is worth shows on like customers only.
+def test_the_verdict_changes_when_the_customers_were_not_alike() -> None:
+    # Everybody sells 10 % of the hard topic and 60 % of the easy one; A gets the hard ones, C the easy ones
+    talks = cases(
+        ("A", "库存", 180, 18),
+        ("A", "商品", 20, 12),
+        ("B", "库存", 80, 8),
+        ("B", "商品", 120, 72),
+        ("C", "库存", 20, 2),
+        ("C", "商品", 180, 108),
+    )
+    raw = observed_expected(talks, [])
+    like = observed_expected(talks, ["topic"])
+    assert raw["observed"].to_list() == [0.15, 0.4, 0.55]
+    assert [verdict(raw, p) for p in "ABC"] == ["below", "within", "above"]
+    assert [verdict(like, p) for p in "ABC"] == ["within"] * 3
+    assert [round(r, 6) for r in like["ratio"]] == [1, 1, 1]
+
+
+def test_the_verdict_stands_when_the_customers_were_alike() -> None:
+    talks = cases(*((p, t, 100, sold // 2) for p, sold in (("A", 30), ("B", 80), ("C", 110)) for t in ("库存", "商品")))
+    raw, like = observed_expected(talks, []), observed_expected(talks, ["topic"])
+    assert [verdict(raw, p) for p in "ABC"] == [verdict(like, p) for p in "ABC"] == ["below", "within", "above"]
+
+
+def test_a_stratum_with_too_few_others_asks_the_coarser_one() -> None:
+    talks = cases(("A", "发票", 30, 15), ("A", "商品", 30, 15), ("B", "发票", 5, 5), ("B", "商品", 50, 10))
+    row = observed_expected(talks, ["topic"]).row(0, named=True)
+    assert row["n_coarse"] == 30  # five others are no measure of 发票: the shop's other cases are, 15 of 55
+    assert abs(row["expected"] - (30 * 15 / 55 + 30 * 0.2) / 60) < 1e-12
+
+
+def test_nobody_to_compare_with_is_said() -> None:
+    row = observed_expected(cases(("A", "商品", 9, 3)), ["topic"]).row(0, named=True)
+    assert (row["observed"], row["expected"], row["ratio"], row["low"]) == (3 / 9, None, None, None)
+
+
+TALKS = st.lists(
+    st.tuples(st.sampled_from("ABC"), st.sampled_from(["x", "y", None]), st.sampled_from([0.0, 1.0, 5.5])),
+    min_size=1,
+    max_size=60,
+)
+
+
+@settings(max_examples=80)
+@given(TALKS, st.integers(1, 8))
+def test_what_is_expected_equals_a_walk_through_the_cases(talks: list, least: int) -> None:
+    frame = pl.DataFrame([("店", *t) for t in talks], schema=["shop", "part", "topic", "value"], orient="row")
+    found = observed_expected(frame, ["topic"], least=least)
+    for row in found.iter_rows(named=True):
+        own = [t for t in talks if t[0] == row["part"]]
+        due = []
+        for part, topic, _ in own:
+            near = [v for p, t, v in talks if p != part and t == topic]
+            far = [v for p, _, v in talks if p != part]
+            chosen = near if len(near) >= least else far
+            due.append(sum(chosen) / len(chosen) if chosen else None)
+        if None in due:
+            assert row["expected"] is None
+        else:
+            assert abs(row["expected"] - sum(due) / len(due)) < 1e-9
+    random.Random(1).shuffle(talks)
+    again = pl.DataFrame([("店", *t) for t in talks], schema=["shop", "part", "topic", "value"], orient="row")
+    assert (
+        observed_expected(again, ["topic"], least=least)
+        .select("part", "n", "n_coarse")
+        .equals(found.select("part", "n", "n_coarse"))
+    )
