@@ -18,7 +18,8 @@ from qc.text import is_pleasantry
 
 # FIELD.md: answer within 30 s, a preliminary answer within 5 min, a solution of a complaint within 24 h.
 LIMITS_S = {"first_answer": 30, "preliminary": 300, "solution": 86_400}
-COMPLAINT, SOLUTION = "CUSTOMER_COMPLAINS", "SOLUTION_PROPOSED"  # the rules that find them
+COMPLAINT = "CUSTOMER_COMPLAINS"  # the rules that find them
+SOLUTIONS = ["SOLUTION_PROPOSED", "COMPLAINT_SOLUTION"]
 _SILENT = (
     "card",
 )  # what an agent sends without saying anything; a picture may be the answer: the doubt is the agent's
@@ -156,7 +157,7 @@ def _solution(turns: pl.DataFrame, findings: pl.DataFrame, messages: pl.DataFram
     same customer with the shop: who is called back the next morning has been helped."""
     at = messages.select("conversation_id", "seq", "sent_at", "shop", "channel", "customer")
     found = (
-        findings.filter(pl.col("rule_id").is_in([COMPLAINT, SOLUTION]))
+        findings.filter(pl.col("rule_id").is_in([COMPLAINT, *SOLUTIONS]))
         .select("rule_id", "conversation_id", "seq")
         .unique()
     )
@@ -170,7 +171,7 @@ def _solution(turns: pl.DataFrame, findings: pl.DataFrame, messages: pl.DataFram
     rows = _in_turn(first, turns).join(
         turns.select("conversation_id", "turn", agent="responsible"), on=["conversation_id", "turn"], how="left"
     )
-    offer = found.filter(pl.col("rule_id") == SOLUTION).select(
+    offer = found.filter(pl.col("rule_id").is_in(SOLUTIONS)).select(
         "shop", "channel", "customer", evidence_conversation_id="conversation_id", evidence_seq="seq", kept_at="sent_at"
     )
     here = rows.join(

@@ -37,7 +37,8 @@ def _write_all(con: duckdb.DuckDBPyConnection, folder: Path, w: Words) -> None:
     queries.lay_out(con)
     facts = gather(con)
     where = links(facts)
-    _save(folder / "profiles.html", profiles.render(facts, compared, w))
+    if facts.values["conversations"]:
+        _save(folder / "profiles.html", profiles.render(facts, compared, w))
     _save(folder / "index.html", shop.render(facts, where, w))
     if facts.pace.promises:
         _save(folder / "promises.html", promises.render(facts, where, w))

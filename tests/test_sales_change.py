@@ -24,7 +24,7 @@ def con() -> duckdb.DuckDBPyConnection:
                     CREATE TABLE attribution_shares(rule VARCHAR, shop VARCHAR, agent VARCHAR, paid_fen BIGINT, day DATE);
                     CREATE TABLE runs(run_id BIGINT, as_of TIMESTAMP)""")
     for statement in (MODELS / "mart" / "macros.sql").read_text(encoding="utf-8").split(";\n"):
-        if statement.strip() and "MACRO metric" not in statement:
+        if "MACRO sales_factors" in statement or "MACRO sales_change" in statement:
             made.execute(statement)
     return made
 
