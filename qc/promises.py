@@ -178,7 +178,9 @@ def _solution(turns: pl.DataFrame, findings: pl.DataFrame, messages: pl.DataFram
         offer.drop("shop", "channel", "customer"), left_on="conversation_id", right_on="evidence_conversation_id"
     )
     here = here.filter(pl.col("evidence_seq") > pl.col("seq")).with_columns(evidence_conversation_id="conversation_id")
-    later = rows.join(offer, on=["shop", "channel", "customer"]).filter(
+    # An export that names no channel has one: its NULL is a place, while a customer who is not known is nobody's.
+    known = offer.filter(pl.col("customer").is_not_null())
+    later = rows.join(known, on=["shop", "channel", "customer"], nulls_equal=True).filter(
         (pl.col("kept_at") > pl.col("sent_at")) & (pl.col("evidence_conversation_id") != pl.col("conversation_id"))
     )
     columns = ["conversation_id", "kept_at", "evidence_conversation_id", "evidence_seq"]
