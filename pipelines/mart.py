@@ -38,7 +38,7 @@ from qc.rulebook import Pack, Scorecard, rules_of
 
 # In the order they build on each other; each is models/<name>.sql.
 TABLES = (
-    "messages", "mood_grams", "profiles", "turns", "profile_turns", "conversations", "promises", "coverage", "case_reasons", "findings", "moments", "entries", "scores", "orders", "agents",
+    "messages", "mood_grams", "profiles", "turns", "profile_turns", "conversations", "promises", "coverage", "case_reasons", "findings", "moments", "entries", "scores", "orders", "order_lines", "order_history", "agents",
     "ratings", "receptions", "consultations", "inquiries", "attributions", "attribution_shares", "inquiry_agents", "lost_inquiries",
     "buyers", "reminders",
     "vendor_figures",
@@ -107,7 +107,7 @@ def build(
     step("客户情绪")
     felt = messages.filter((pl.col("sender_kind") == "customer") & (pl.col("content_kind") == "text") & ~pl.col("is_damaged"))
     sentiment = score(felt["text"].unique())
-    orders = frames.of(frames.Order, _model(con, "current_orders"))
+    orders = current_orders(con)
     step("话题与阶段")
     mix = casemix.classify(messages, book.lexicons, orders)
     step("检查用语")
@@ -145,6 +145,12 @@ def build(
     con.execute("DELETE FROM mart.runs")  # written last, when this run's own row is complete
     for name in given:
         con.unregister(name)
+
+
+def current_orders(con: duckdb.DuckDBPyConnection) -> pl.DataFrame:
+    """frames.Order of the warehouse as it stood at `as_of()`; every version of every row stays behind as `order_versions_`."""
+    con.execute(f"CREATE OR REPLACE TEMP TABLE order_versions_ AS {_sql(MODELS / 'order_versions.sql')}")
+    return frames.of(frames.Order, _model(con, "current_orders"))
 
 
 def _adjusted(con: duckdb.DuckDBPyConnection, name: str, keys: Sequence[str]) -> pl.DataFrame:
