@@ -22,6 +22,7 @@ from qc import (
     dialogue,
     frames,
     hours,
+    identity,
     ledger,
     products,
     profiles,
@@ -103,11 +104,11 @@ def build(
         spoken.select("source_id", "source_row", "sender_ground", "is_damaged"),
         on=["source_id", "source_row"], how="left", maintain_order="left",
     )  # fmt: skip
+    messages, orders = identity.apart(messages, current_orders(con))
     turns, profile_turns = _turns(messages, book, as_of)
     step("客户情绪")
     felt = messages.filter((pl.col("sender_kind") == "customer") & (pl.col("content_kind") == "text") & ~pl.col("is_damaged"))
     sentiment = score(felt["text"].unique())
-    orders = current_orders(con)
     step("话题与阶段")
     mix = casemix.classify(messages, book.lexicons, orders)
     step("检查用语")
