@@ -14,7 +14,9 @@ OLIST = SHARED / "orders_olist_5k"
 
 def lines(home: Path) -> list[tuple]:
     with store.open_mart(home) as con:
-        return con.execute("SELECT order_id[-3:], line, product, seller, price_fen, items FROM order_lines ORDER BY ALL").fetchall()
+        return con.execute(
+            "SELECT order_id[-3:], line, product, seller, price_fen, items FROM order_lines ORDER BY ALL"
+        ).fetchall()
 
 
 def test_jd_prices_one_piece_and_we_the_line(home: Path) -> None:
@@ -31,8 +33,14 @@ def test_shopify_and_taobao_name_the_article(home: Path) -> None:
     found = {no: [] for no, *_ in lines(home)}
     for no, *rest in lines(home):
         found[no].append(tuple(rest))
-    assert found["001"] == [("Gift, wrapped", "Gift, wrapped", "Nuanju", 0, 1), ("Pillow", "Pillow", "Nuanju", 7_900, 2), ("Quilt - Queen", "Quilt - Queen", "Nuanju", 19_900, 1)]
-    assert found["201"] == [(None, "纯棉四件套", None, None, 2)]  # the report has one row an order and no price of an article
+    assert found["001"] == [
+        ("Gift, wrapped", "Gift, wrapped", "Nuanju", 0, 1),
+        ("Pillow", "Pillow", "Nuanju", 7_900, 2),
+        ("Quilt - Queen", "Quilt - Queen", "Nuanju", 19_900, 1),
+    ]
+    assert found["201"] == [
+        (None, "纯棉四件套", None, None, 2)
+    ]  # the report has one row an order and no price of an article
 
 
 def test_our_own_layout(home: Path, tmp_path: Path) -> None:

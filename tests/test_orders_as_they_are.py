@@ -61,13 +61,16 @@ def mart(tmp_path_factory: pytest.TempPathFactory, models: Path) -> Iterator[duc
 
 def ledger(mart: duckdb.DuckDBPyConnection, shop: str) -> list[tuple]:
     return mart.execute(
-        "SELECT order_id, class, paid_fen, refunded_fen FROM attributions WHERE shop = ? AND is_primary ORDER BY ALL", [shop]
+        "SELECT order_id, class, paid_fen, refunded_fen FROM attributions WHERE shop = ? AND is_primary ORDER BY ALL",
+        [shop],
     ).fetchall()
 
 
 def figure(mart: duckdb.DuckDBPyConnection, shop: str, metric: str) -> float | None:
     """The shop's own number over the whole time."""
-    row = mart.execute(f"SELECT value FROM metric('{metric}', NULL, NULL) WHERE agent IS NULL AND shop = ?", [shop]).fetchone()
+    row = mart.execute(
+        f"SELECT value FROM metric('{metric}', NULL, NULL) WHERE agent IS NULL AND shop = ?", [shop]
+    ).fetchone()
     return row[0] if row else None
 
 
@@ -110,7 +113,9 @@ def test_what_the_numbers_say(mart: duckdb.DuckDBPyConnection, shop: str, metric
 
 
 @pytest.mark.parametrize("shop", ["gift", "exchange"])
-def test_at_zero_yuan_nobody_has_bought_and_nobody_left_an_order_unpaid(mart: duckdb.DuckDBPyConnection, shop: str) -> None:
+def test_at_zero_yuan_nobody_has_bought_and_nobody_left_an_order_unpaid(
+    mart: duckdb.DuckDBPyConnection, shop: str
+) -> None:
     assert mart.execute("SELECT count(*) FROM buyers WHERE shop = ?", [shop]).fetchone() == (0,)
     assert not figure(mart, shop, "sales_per_buyer") and not figure(mart, shop, "paid_orders")
     found = mart.execute("SELECT why FROM lost_inquiries WHERE shop = ?", [shop]).fetchall()
@@ -132,7 +137,11 @@ def test_one_id_on_two_platforms_is_two_people(mart: duckdb.DuckDBPyConnection) 
 def test_an_order_changed_afterwards_shows_what_it_was(mart: duckdb.DuckDBPyConnection) -> None:
     states = mart.execute("""
         SELECT version, is_current, status, paid_fen, refunded_fen FROM order_history WHERE shop = 'changed' ORDER BY version""").fetchall()
-    assert states == [(1, True, "交易关闭", 3_000, 3_000), (2, False, "交易成功", 3_000, 0), (3, False, "等待买家付款", 0, 0)]
+    assert states == [
+        (1, True, "交易关闭", 3_000, 3_000),
+        (2, False, "交易成功", 3_000, 0),
+        (3, False, "等待买家付款", 0, 0),
+    ]
 
 
 def test_an_amount_net_of_refunds_is_made_gross_by_the_mapping(tmp_path: Path, home: Path) -> None:
