@@ -26,7 +26,7 @@ SIGNATURE: dict[Kind, tuple[str, ...]] = {
     "ratings": ("stars", "rated_at", "customer"),
     "agents": ("agent", "name", "team"),
 }
-AMOUNTS = ("paid", "refunded")
+AMOUNTS = ("paid", "refunded", "line_price")
 # Forms that native times do not have; the first that reads every value is taken, two that differ are a question.
 TIME_FORMS = (
     "%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d %H:%M:%S", "%Y.%m.%d %H:%M", "%Y-%m-%d %I:%M:%S %p", "%Y/%m/%d %I:%M:%S %p",

@@ -174,6 +174,8 @@ def mappings() -> str:
 
 {_table(["种类", "列", "必须有"], native)}
 一个订单占几行的(商品行、付款行),每行给一个 `line`:整单的数写在 `paid`、`items`,这一行自己付的写在 `line_paid`;没有整单的数时,各行相加。
+这一行是哪件商品写在 `product`(名称或编号),哪个卖家写在 `seller`,这一行的价钱写在 `line_price`(元,单价 × 件数),进 `order_lines` 表;它们不改变订单的实付。
+预售只付了定金的,`paid_at` 留空,等付了尾款再写:有付款时间的就是已付款。
 写着收件人姓名、地址、电话的列(`data/lexicons/private_columns.yaml`)只要映射没有用到就不存。
 
 ## 别家的绩效表
@@ -196,7 +198,7 @@ MAPPING_KEYS = [
     ("`format.time_formats`", '时间怎么写(strptime),先于常见写法去试,如 `["%m/%d/%Y %I:%M %p"]`'),
     ("`format.written_in`", "没有写明时区的时间是哪个时区的,如 `UTC`;不写则是店铺当地时间"),
     ("`time_zone`", "店铺的时区,默认 `Asia/Shanghai`:带时区的时间和 Unix 时间(秒、毫秒)换算成它"),
-    ("`money: fen`", "`paid`、`refunded` 的单位是分;默认是元"),
+    ("`money: fen`", "各金额列的单位是分;默认是元"),
     ("`columns.目标列: 来源列`", "一列对一列"),
     ("`columns.目标列: {column, values}`", '把值翻译过来,如 `{"0": customer, "1": agent}`'),
     ("`columns.目标列: {column, values, default}`", '翻译表里没有的值一律当作 `default`;`""` 表示没有说明'),
@@ -205,6 +207,7 @@ MAPPING_KEYS = [
         "`columns.目标列: {column, when, unless, otherwise}`",
         "只在别的列匹配(不匹配)这些正则的行里算数,否则用 `otherwise` 那一列,没有则为空",
     ),
+    ("`columns.目标列: {column, times}`", "金额乘以件数,如单价变成这一行的价钱"),
     ("`columns.目标列: {column, prefix}`", "在值前面加字,如两个文件的行号会撞"),
     ("`columns.目标列: [甲, 乙]`", "几种写法,用文件里有的第一种"),
     ("`constants`", "来源没有的列,填固定值"),

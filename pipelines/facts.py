@@ -29,7 +29,7 @@ KEYS = {
 }
 DERIVED = ("is_damaged",)  # follows from the other columns, so it makes no row another row
 # Columns that came later: where they are empty, a row is still the row it was.
-LATER = {"orders": ("line", "line_paid_fen"), "ratings": ("order_id",)}
+LATER = {"orders": ("line", "line_paid_fen", "product", "seller", "line_price_fen"), "ratings": ("order_id",)}
 MEMORY = "1200MB"  # for DuckDB while files are read: what a sort or a join needs beyond it goes to disk
 
 

@@ -224,7 +224,7 @@ def _keep_raw(con: duckdb.DuckDBPyConnection, good: pl.DataFrame, rows: pl.DataF
 
 def _masked(good: pl.DataFrame, key: bytes) -> pl.DataFrame:
     """Typed rows with personal numbers masked and the customer's id replaced by its pseudonym."""
-    masked = [c for c in ("text", "extra", "name") if c in good.columns]
+    masked = [c for c in ("text", "extra", "name", "product", "seller") if c in good.columns]
     frame = good.with_columns([privacy.mask(good[c]).alias(c) for c in masked])
     if "text" in good.columns:
         frame = frame.with_columns(damage.is_damaged(good["text"]).alias("is_damaged"))

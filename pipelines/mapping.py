@@ -52,6 +52,7 @@ class Column(Strict):
     default: str | None = None  # for what is not in `values`; "" means that it says nothing
     plus: list[str] = []  # amounts to add, e.g. the refund where the paid amount is already net of it
     minus: list[str] = []  # amounts to subtract
+    times: str | None = None  # a count to multiply by, e.g. the pieces where the price is of one
     prefix: str = ""  # put before the value, where two files number their rows alike
     when: dict[str, str] = {}  # column -> pattern: the value counts only in rows where each of them is found
     unless: dict[str, str] = {}  # column -> pattern: nor does it count in rows where one of these is
@@ -227,14 +228,14 @@ def _names(column: Origin) -> list[str]:
     if isinstance(column, str):
         return [column]
     others = [*column.plus, *column.minus, *column.when, *column.unless]
-    return [column.column, *others, *([column.otherwise] if column.otherwise else [])]
+    return [column.column, *others, *(n for n in (column.times, column.otherwise) if n)]
 
 
 def _source(column: Origin, names: list[str]) -> pl.Expr:
     if isinstance(column, str):
         return pl.col(column)
     value = pl.col(column.column)
-    if column.plus or column.minus:
+    if column.plus or column.minus or column.times:
         value = pl.when(value.str.strip_chars() == "").then(None).otherwise(_total(column))
     if column.values:
         value = _translated(value.str.strip_chars(), column)
@@ -258,7 +259,8 @@ def _translated(value: pl.Expr, column: Column) -> pl.Expr:
 
 def _total(column: Column) -> pl.Expr:
     amounts = [_amount(n) for n in (column.column, *column.plus)] + [-_amount(n) for n in column.minus]
-    return pl.sum_horizontal(amounts, ignore_nulls=False).round(4).cast(pl.String)
+    total = pl.sum_horizontal(amounts, ignore_nulls=False)
+    return (total * _amount(column.times) if column.times else total).round(4).cast(pl.String)
 
 
 def _amount(name: str) -> pl.Expr:

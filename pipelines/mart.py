@@ -22,6 +22,7 @@ from qc import (
     dialogue,
     frames,
     hours,
+    identity,
     ledger,
     products,
     profiles,
@@ -38,7 +39,7 @@ from qc.rulebook import Pack, Scorecard, rules_of
 
 # In the order they build on each other; each is models/<name>.sql.
 TABLES = (
-    "messages", "mood_grams", "profiles", "turns", "profile_turns", "conversations", "promises", "coverage", "case_reasons", "findings", "moments", "entries", "scores", "orders", "agents",
+    "messages", "mood_grams", "profiles", "turns", "profile_turns", "conversations", "promises", "coverage", "case_reasons", "findings", "moments", "entries", "scores", "orders", "order_lines", "order_history", "agents",
     "ratings", "receptions", "consultations", "inquiries", "attributions", "attribution_shares", "inquiry_agents", "lost_inquiries",
     "buyers", "reminders",
     "vendor_figures",
@@ -103,11 +104,11 @@ def build(
         spoken.select("source_id", "source_row", "sender_ground", "is_damaged"),
         on=["source_id", "source_row"], how="left", maintain_order="left",
     )  # fmt: skip
+    messages, orders = identity.apart(messages, current_orders(con))
     turns, profile_turns = _turns(messages, book, as_of)
     step("客户情绪")
     felt = messages.filter((pl.col("sender_kind") == "customer") & (pl.col("content_kind") == "text") & ~pl.col("is_damaged"))
     sentiment = score(felt["text"].unique())
-    orders = frames.of(frames.Order, _model(con, "current_orders"))
     step("话题与阶段")
     mix = casemix.classify(messages, book.lexicons, orders)
     step("检查用语")
@@ -145,6 +146,12 @@ def build(
     con.execute("DELETE FROM mart.runs")  # written last, when this run's own row is complete
     for name in given:
         con.unregister(name)
+
+
+def current_orders(con: duckdb.DuckDBPyConnection) -> pl.DataFrame:
+    """frames.Order of the warehouse as it stood at `as_of()`; every version of every row stays behind as `order_versions_`."""
+    con.execute(f"CREATE OR REPLACE TEMP TABLE order_versions_ AS {_sql(MODELS / 'order_versions.sql')}")
+    return frames.of(frames.Order, _model(con, "current_orders"))
 
 
 def _adjusted(con: duckdb.DuckDBPyConnection, name: str, keys: Sequence[str]) -> pl.DataFrame:

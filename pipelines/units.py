@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pipelines.mapping import Mapping
 
 SHOP_ZONE = "Asia/Shanghai"
-AMOUNTS = ("paid", "refunded", "line_paid")
+AMOUNTS = ("paid", "refunded", "line_paid", "line_price")
 # Unix seconds or milliseconds, or a time that ends in its distance from UTC: it says by itself which instant it is.
 INSTANT = r"^(?:\d{10}|\d{13})$|[:.]\d+ ?(?:Z|UTC|[+-]\d\d:?\d\d)$"
 TEXT = "%Y-%m-%d %H:%M:%S%.f"

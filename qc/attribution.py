@@ -37,10 +37,13 @@ class LedgerError(Exception):
 def parents(orders: pl.DataFrame) -> pl.DataFrame:
     """Paid parent orders: sub-orders of one parent paid as one, money and items summed.
 
-    orders(frames.Order) -> the same columns, one row a paid parent; created at the first, paid at the last sub-order.
+    orders(frames.Order) -> the same columns, one row a paid parent; created at the first, paid at the last sub-order that
+    is paid: what of the parent is unpaid is no sale yet. A parent that has a paid row of its own has said it all.
     """
     key = pl.coalesce("parent_order_id", "order_id")
-    paid = orders.filter(pl.col("paid_at").is_not_null()).with_columns(order_id=key)
+    paid = orders.filter(pl.col("paid_at").is_not_null())
+    itself = paid.filter(pl.col("parent_order_id").is_null() & (pl.col("paid_fen") > 0)).select("shop", parent_order_id="order_id")
+    paid = paid.join(itself.unique(), on=["shop", "parent_order_id"], how="anti").with_columns(order_id=key)
     merged = paid.sort("created_at", "source_id", "source_row").group_by("shop", "order_id", maintain_order=True).agg(
         pl.col("channel", "customer", "status", "source_id", "source_row").first(),
         pl.col("created_at", "refund_applied_at").min(),

@@ -35,6 +35,26 @@ def meet(orders: pl.DataFrame, messages: pl.DataFrame) -> pl.DataFrame:
     ).sort("shop", "order_id")
 
 
+def apart(messages: pl.DataFrame, orders: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """messages, orders(shop, channel, customer, …) -> the same, an id that two platforms of a shop use being two customers.
+
+    Platforms give their ids independently: 「小雨」 on Taobao and 「小雨」 on JD need not be one person. Such an id gets its
+    platform behind it; all others stay as they are, also rows that name no platform.
+    """
+    key = ["shop", "channel", "customer"]
+    seen = pl.concat([rows.select(key).drop_nulls().unique() for rows in (messages, orders)]).unique()
+    shared = seen.filter(pl.len().over("shop", "customer") > 1)
+    if shared.is_empty():
+        return messages, orders
+    named = shared.with_columns(_own=pl.format("{}@{}", "customer", "channel"))
+    return _renamed(messages, named), _renamed(orders, named)
+
+
+def _renamed(rows: pl.DataFrame, named: pl.DataFrame) -> pl.DataFrame:
+    found = rows.join(named, on=["shop", "channel", "customer"], how="left", maintain_order="left")
+    return found.with_columns(customer=pl.coalesce("_own", "customer")).drop("_own")
+
+
 def _here(met: pl.DataFrame) -> pl.DataFrame:
     """An order of one platform meets no chat on another; where either does not say, the shop is enough."""
     return met.filter(

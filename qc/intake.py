@@ -24,6 +24,7 @@ NATIVE: dict[Kind, tuple[str, ...]] = {
     "orders": (
         "order_id", "parent_order_id", "shop", "channel", "customer", "created_at", "paid_at", "paid", "paid_fen",
         "refunded", "refund_applied_at", "refund_finished_at", "items", "status", "line", "line_paid",
+        "product", "seller", "line_price",
     ),
     "ratings": ("shop", "conversation_id", "customer", "agent", "invited_at", "rated_at", "stars", "order_id"),
     "agents": ("shop", "agent", "name", "team", "from", "to"),
@@ -113,6 +114,7 @@ def _typed(kind: Kind) -> list[pl.Expr]:
             pl.coalesce(pl.col("paid_fen").cast(pl.Int64, strict=False), parse_fen(pl.col("paid"))).alias("~paid_fen"),
             parse_fen(pl.col("refunded")).alias("~refunded_fen"),
             parse_fen(pl.col("line_paid")).alias("~line_paid_fen"),
+            parse_fen(pl.col("line_price")).alias("~line_price_fen"),
             pl.col("items").cast(pl.Int64, strict=False).alias("~items"),
         ]
     if kind == "ratings":
@@ -128,7 +130,7 @@ def _typed(kind: Kind) -> list[pl.Expr]:
 def _columns(kind: Kind, optional: frozenset[str]) -> list[pl.Expr]:
     plain = {
         "messages": ["shop", "channel", "conversation_id", "message_id", "agent", "customer"],
-        "orders": ["order_id", "parent_order_id", "shop", "channel", "customer", "status", "line"],
+        "orders": ["order_id", "parent_order_id", "shop", "channel", "customer", "status", "line", "product", "seller"],
         "ratings": ["shop", "conversation_id", "customer", "agent", "order_id"],
         "agents": ["shop", "agent", "name", "team"],
         "vendor": ["vendor", "shop", "agent", "label", "figures"],
@@ -137,7 +139,7 @@ def _columns(kind: Kind, optional: frozenset[str]) -> list[pl.Expr]:
         "messages": ["sent_at", "sender_kind", "content_kind", "text"],
         "orders": [
             "created_at", "paid_at", "paid_fen", "refunded_fen", "refund_applied_at", "refund_finished_at", "items",
-            "line_paid_fen",
+            "line_paid_fen", "line_price_fen",
         ],
         "ratings": ["invited_at", "rated_at", "stars"],
         "agents": ["from", "to"],
@@ -208,7 +210,7 @@ def _order_checks() -> list[Check]:
     return [
         *_bad_times("orders"),
         *_bad_numbers({"paid": "paid_fen", "paid_fen": "paid_fen", "refunded": "refunded_fen", "items": "items",
-                       "line_paid": "line_paid_fen"}),
+                       "line_paid": "line_paid_fen", "line_price": "line_price_fen"}),
         Check(pl.col("order_id").str.contains(r"^\d(?:\.\d+)?[eE]\+?\d+$"), ROUNDED, _said("order_id") + pl.lit(ROUNDED_REASON)),
         Check(paid_first, "order_time", _said("paid_at") + pl.lit("早于下单时间「created_at」") + pl.col("created_at")),
         Check(pl.col("~paid_fen") < 0, "amount", _said("paid") + pl.lit("是负数;退款请放在「refunded」列")),

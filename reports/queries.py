@@ -97,7 +97,7 @@ def shops(con: duckdb.DuckDBPyConnection) -> list[Row]:
         ), days AS (
             SELECT shop, min(day) AS first_day, max(day) AS last_day FROM metrics WHERE grain = 'shop' GROUP BY shop
         ), paid AS (
-            SELECT shop, sum(paid_fen)::BIGINT AS paid_fen FROM orders WHERE paid_at IS NOT NULL GROUP BY shop
+            SELECT shop, sum(paid_fen)::BIGINT AS paid_fen FROM attributions GROUP BY shop
         )
         SELECT shop, first_day, last_day, paid_fen FROM known LEFT JOIN days USING (shop) LEFT JOIN paid USING (shop)
         WHERE shop IS NOT NULL ORDER BY shop""")  # fmt: skip

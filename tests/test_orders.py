@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 from conftest import SHARED, night, quiet
 
-from pipelines import nightly, store
+from pipelines import mart, nightly, store
 from pipelines.ingest import Outcome
 
 GOLDEN = Path(__file__).parent / "golden" / "orders"
@@ -20,7 +20,7 @@ def ingest(home: Path, *files: Path, **wishes: object) -> list[Outcome]:
 def orders(home: Path) -> dict[str, dict]:
     with store.warehouse(home) as con:
         con.execute("CREATE OR REPLACE TEMP MACRO as_of() AS NULL::TIMESTAMP")
-        found = store.frame(con, (store.MODELS / "current_orders.sql").read_text(encoding="utf-8"))
+        found = mart.current_orders(con)
     return {row["order_id"]: row for row in found.to_dicts()}
 
 

@@ -22,6 +22,7 @@ WITH asked AS (
     SELECT a.shop, a.customer, a.day, min(o.created_at) AS ordered_at
     FROM asked a JOIN mart.orders o ON o.shop = a.shop AND o.customer = a.customer
      AND o.created_at > a.asked_at AND o.created_at < a.day + INTERVAL 4 DAY
+     AND (o.paid_at IS NULL OR o.paid_fen > 0)  -- a gift or an exchange at 0 yuan is nothing bought
     GROUP BY ALL
 ), paid AS (
     SELECT a.shop, a.customer, a.day, min(p.paid_at) AS paid_at, arg_min(p.order_id, (p.paid_at, p.order_id)) AS order_id,

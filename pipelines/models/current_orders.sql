@@ -1,16 +1,9 @@
 -- 每个订单的最新状态:走得最远的版本(付款、退款最晚),再看来自数据最晚的文件;几行合成一单;数据时点之后的事还没有发生
-WITH newest AS (
-    SELECT f.*, greatest(f.created_at, f.paid_at, f.refund_applied_at, f.refund_finished_at) AS went_to, s.newest_at
-    FROM fact_orders f JOIN sources s USING (source_id)
-    WHERE as_of() IS NULL OR f.created_at IS NULL OR f.created_at <= as_of()
-    QUALIFY row_number() OVER (
-        PARTITION BY f.row_key
-        ORDER BY went_to DESC NULLS LAST, s.newest_at DESC NULLS LAST, f.refunded_fen DESC, f.source_id DESC, f.source_row DESC) = 1
-), ranked AS (
+WITH ranked AS (
     SELECT *, row_number() OVER (
         PARTITION BY shop, channel, order_id
         ORDER BY created_at IS NULL, went_to DESC NULLS LAST, newest_at DESC NULLS LAST, refunded_fen DESC, source_id DESC, source_row) AS k
-    FROM newest
+    FROM order_versions_ WHERE version = 1
 ), whole AS (
     -- The order's own word on its amount and its items; else the sum of what its lines say (payments, articles).
     SELECT shop, channel, order_id,

@@ -6,7 +6,7 @@ WITH buyers AS (
 SELECT f.shop, f.conversation_id, coalesce(f.customer, b.customer) AS customer, f.agent, f.invited_at,
        CASE WHEN as_of() IS NULL OR f.rated_at IS NULL OR f.rated_at <= as_of() THEN f.rated_at END AS rated_at,
        CASE WHEN as_of() IS NULL OR f.rated_at IS NULL OR f.rated_at <= as_of() THEN f.stars END AS stars,
-       f.source_id, f.source_row
+       f.order_id, f.source_id, f.source_row
 FROM fact_ratings f JOIN sources s USING (source_id) LEFT JOIN buyers b ON b.shop = f.shop AND b.order_id = f.order_id
 WHERE as_of() IS NULL OR coalesce(f.invited_at, f.rated_at) IS NULL OR coalesce(f.invited_at, f.rated_at) <= as_of()
 QUALIFY row_number() OVER (

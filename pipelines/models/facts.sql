@@ -22,10 +22,13 @@ CREATE TABLE IF NOT EXISTS fact_orders (
     row_key UUID, content_key UUID, source_id VARCHAR, source_row BIGINT, order_id VARCHAR, parent_order_id VARCHAR,
     shop VARCHAR, channel VARCHAR, customer VARCHAR, created_at TIMESTAMP, paid_at TIMESTAMP, paid_fen BIGINT,
     refunded_fen BIGINT, refund_applied_at TIMESTAMP, refund_finished_at TIMESTAMP, items BIGINT, status VARCHAR,
-    extra VARCHAR, line VARCHAR, line_paid_fen BIGINT
+    extra VARCHAR, line VARCHAR, line_paid_fen BIGINT, product VARCHAR, seller VARCHAR, line_price_fen BIGINT
 );
 ALTER TABLE fact_orders ADD COLUMN IF NOT EXISTS line VARCHAR;
 ALTER TABLE fact_orders ADD COLUMN IF NOT EXISTS line_paid_fen BIGINT;
+ALTER TABLE fact_orders ADD COLUMN IF NOT EXISTS product VARCHAR;
+ALTER TABLE fact_orders ADD COLUMN IF NOT EXISTS seller VARCHAR;
+ALTER TABLE fact_orders ADD COLUMN IF NOT EXISTS line_price_fen BIGINT;
 CREATE TABLE IF NOT EXISTS fact_ratings (
     row_key UUID, content_key UUID, source_id VARCHAR, source_row BIGINT, shop VARCHAR, conversation_id VARCHAR,
     customer VARCHAR, agent VARCHAR, invited_at TIMESTAMP, rated_at TIMESTAMP, stars INTEGER, extra VARCHAR,

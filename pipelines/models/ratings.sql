@@ -18,7 +18,7 @@ WITH said AS (
     FROM candidates GROUP BY k
 )
 SELECT r.shop, coalesce(r.conversation_id, l.conversation_id) AS conversation_id, r.customer,
-       coalesce(r.agent, l.agent) AS agent, r.invited_at, r.rated_at, coalesce(r.rated_at, r.invited_at)::DATE AS day, r.stars,
+       coalesce(r.agent, l.agent) AS agent, r.invited_at, r.rated_at, coalesce(r.rated_at, r.invited_at)::DATE AS day, r.stars, r.order_id,
        CASE WHEN r.agent IS NOT NULL THEN 'named' WHEN l.agent IS NOT NULL THEN 'last_reply' ELSE 'unknown' END AS owner_by,
        r.source_id, r.source_row
 FROM numbered r LEFT JOIN last_reply l USING (k)

@@ -140,7 +140,7 @@ WITH grains AS (
     UNION ALL SELECT 'sales_net_per_buyer', grain, shop, who, channel, hour, day, buyer, paid_fen - refunded_fen, 1, true FROM all_sold
     UNION ALL SELECT 'paid_order_rate', 'shop', shop, NULL, channel, hour(created_at), created_at::DATE, order_id, bool_or(paid_at IS NOT NULL)::INT, 1, true
     FROM (SELECT shop, coalesce(parent_order_id, order_id) AS order_id, min(channel) OVER o AS channel, min(created_at) OVER o AS created_at, paid_at
-          FROM orders WINDOW o AS (PARTITION BY shop, coalesce(parent_order_id, order_id))) GROUP BY ALL
+          FROM orders WHERE paid_at IS NULL OR paid_fen > 0 WINDOW o AS (PARTITION BY shop, coalesce(parent_order_id, order_id))) GROUP BY ALL
     UNION ALL SELECT 'paid_orders', grain, shop, who, channel, hour, day, unit, 1, NULL, true FROM all_sold
     UNION ALL SELECT 'sales_per_buyer', grain, shop, who, channel, hour, day, buyer, paid_fen, 1, true FROM all_sold
     UNION ALL SELECT 'sales_per_order', grain, shop, who, channel, hour, day, unit, paid_fen, 1, true FROM all_sold
