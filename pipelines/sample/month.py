@@ -224,8 +224,8 @@ class Month:
             customer.script,
             places_order,
             must_close,
-            # before sale a late answer stays within the day: an inquiry counts on the day it was answered, too
-            (start // DAY + 1) * DAY if kind == "pre" else min(start + DAY, self.end - 1800),
+            # a late answer stays within the day: an inquiry counts on the day it was answered, too, and talks of days stay apart
+            (start // DAY + 1) * DAY,
             start % DAY < 8 * HOUR or start % DAY > 23 * HOUR,
             self.redline(agent, start) if kind == "pre" else None,
         )
