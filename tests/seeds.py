@@ -42,8 +42,8 @@ UNION ALL SELECT 'sales_per_buyer_consulted', '', n, low, high FROM metric('sale
 UNION ALL SELECT 'sales_per_buyer_silent', '', n, low, high FROM metric('sales_per_buyer_silent', NULL, NULL) WHERE agent IS NULL
 UNION ALL SELECT 'consulted_lift', '', n_consulted + n_silent, low, high FROM consulted_lift(NULL, NULL)
 UNION ALL SELECT 'reminder_success', '', n, low, high FROM metric('reminder_success', NULL, NULL) WHERE agent IS NULL
-UNION ALL SELECT 'reminder_expected', '', n_comparable::BIGINT, expected_low, expected_high FROM reminder_effect(NULL, NULL)
-UNION ALL SELECT 'reminder_effect', '', n, low, high FROM reminder_effect(NULL, NULL)
+UNION ALL SELECT 'reminder_expected', '', n_comparable::BIGINT, expected_low, expected_high FROM reminder_effect(NULL, NULL) WHERE agent IS NULL
+UNION ALL SELECT 'reminder_effect', '', n, low, high FROM reminder_effect(NULL, NULL) WHERE agent IS NULL
 ORDER BY ALL
 """  # fmt: skip
 
