@@ -27,7 +27,7 @@ def render(con: duckdb.DuckDBPyConnection, facts: Facts, links: Links, w: Words)
     shares = grouped(rows(con, "FROM attribution_by_rule(NULL, NULL)"), "shop")
     rules = rows(con, "SELECT rule, title, title_en FROM attribution_rules ORDER BY nth")
     lifts = {r["shop"]: r for r in rows(con, "FROM consulted_lift(NULL, NULL)")}
-    reminded = grouped(_reminded(con), "shop")
+    reminded = grouped(rows(con, "FROM reminder_effect(NULL, NULL)"), "shop")
     asked = inquiries.gather(con)
     sections = [
         {"shop": shop, "changes": _explained(changes, facts, links, w, shop),
@@ -46,16 +46,6 @@ def _changes(con: duckdb.DuckDBPyConnection) -> list[tuple[Row, dict[Any, list[R
         (period, grouped(rows(con, "FROM sales_change(?, ?, ?, ?)", [period[d] for d in days]), "shop"))
         for period in rows(con, "FROM sales_periods()")
     ]
-
-
-def _reminded(con: duckdb.DuckDBPyConnection) -> list[Row]:
-    """Reminders that are settled: shop, agent (NULL: all), n, n_paid, rate with its interval, expected."""
-    return rows(con, """
-        SELECT shop, agent, n, n_paid, n_paid / n AS rate, wilson_low(n_paid, n) AS low, wilson_high(n_paid, n) AS high, expected
-        FROM (SELECT shop, agent, count(*) AS n, count(*) FILTER (WHERE is_paid_24h) AS n_paid,
-                     CASE WHEN count(expected) = count(*) THEN avg(expected) END AS expected
-              FROM reminders WHERE is_mature GROUP BY GROUPING SETS ((shop, agent), (shop)))
-        ORDER BY shop, agent NULLS FIRST""")  # fmt: skip
 
 
 def _explained(

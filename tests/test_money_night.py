@@ -1,11 +1,15 @@
 """The money of a whole night: tables that must agree with each other, on the made-up shop and on real orders."""
 
+import json
 from pathlib import Path
+from typing import Any
 
+import duckdb
 import pytest
 from conftest import SHARED, night
 
 from pipelines import store
+from pipelines.resources import data_dir
 
 AGREE = {
     "every rule gives the whole of the shop's sales away": """
@@ -52,15 +56,38 @@ def test_the_tables_agree(sample_home: Path, what: str) -> None:
 
 
 def test_the_reminders_planted_in_the_shop_are_found(sample_home: Path) -> None:
-    """The sample plants 55 % paid after a reminder and 25 % without; 60 % of the unpaid are reminded of."""
+    """The sample plants 55 % paid after a reminder of a silent order and 25 % without; docs/coverage-of-intervals.md."""
     with store.open_mart(sample_home) as con:
-        ((n, rate, low, high),) = con.execute(
-            "SELECT n, value, low, high FROM metric('reminder_success', NULL, NULL) WHERE agent IS NULL"
-        ).fetchall()
-        ((expected,),) = con.execute(
-            "SELECT value FROM metric('reminder_expected', NULL, NULL) WHERE agent IS NULL"
-        ).fetchall()
-    assert n > 80 and low < rate < high and 0.1 < expected < low
+        found = rows_of(con, "FROM reminder_effect(NULL, NULL)")
+        told = dict(con.execute("SELECT id, value FROM (SELECT 'n' AS id, n AS value FROM metric('reminder_success', NULL, NULL) WHERE agent IS NULL "
+            "UNION ALL SELECT 'expected', value FROM metric('reminder_expected', NULL, NULL) WHERE agent IS NULL)").fetchall())  # fmt: skip
+    shop = found[0]
+    assert shop["agent"] is None and sum(r["n"] for r in found[1:]) == shop["n"] == told["n"] > 80
+    assert shop["expected"] == pytest.approx(told["expected"])
+    assert shop["success_low"] < 0.484 < shop["success_high"] and shop["expected_low"] < 0.231 < shop["expected_high"]
+    assert shop["low"] < 0.253 < shop["high"]
+    surer = shop["success_high"] - shop["success_low"]
+    assert shop["high"] - shop["low"] > surer, "the control is not known exactly"
+
+
+def test_who_gets_the_hard_topics_is_worth_more_than_the_raw_figure_says(sample_home: Path) -> None:
+    truth = json.loads((data_dir() / "sample" / "truth.json").read_text(encoding="utf-8"))["agents"]
+    planted = {one["agent"]: one["planted"] for one in truth}
+    with store.open_mart(sample_home) as con:
+        found = rows_of(con, "FROM like_with_like WHERE metric = 'conversion_d3'")
+        ((moved,),) = con.execute("""SELECT count(DISTINCT order_id) FROM (SELECT order_id FROM attribution_shares
+            WHERE agent IS NOT NULL GROUP BY order_id HAVING count(DISTINCT agent) > 1)""").fetchall()
+    held = [r["low"] <= planted[r["part"]]["like_with_like"] <= r["high"] for r in found]
+    assert len(held) >= 11 and sum(held) >= len(held) - 2, "one of twenty misses its interval; more is a fault"
+    hard = planted["山岚茶舍:阿青"]
+    assert hard["hard"] > 1 and hard["worth"] > hard["conversion"]
+    assert moved >= 5, "orders whose buyer two agents had talked to"
+
+
+def rows_of(con: duckdb.DuckDBPyConnection, query: str) -> list[dict[str, Any]]:
+    found = con.execute(query)
+    names = [column[0] for column in found.description]
+    return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
 
 
 TMALL = SHARED / "orders_tmall" / "tmall_order_report_excelized.csv"

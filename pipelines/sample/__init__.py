@@ -13,7 +13,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from pipelines.sample import texts
+from pipelines.sample import mix, texts
 from pipelines.sample.month import FIRST_DAY, Month
 from pipelines.sample.texts import Agent
 
@@ -42,7 +42,9 @@ def generate(
         month.run()
     write_agents(out / "agents.csv", book.shop, people)
     month.truth.shop["messages"] = month.n_rows
+    ratios = mix.like_with_like(book, people, month.asked())
     truth = month.truth.document(
+        {one.id: {"worth": round(month.worth[one.id], 4), "like_with_like": ratios[one.id]} for one in people},
         shop=book.shop,
         seed=seed,
         messages_asked=messages,
@@ -62,7 +64,7 @@ def staff(book: texts.Book, n: int, seed: int) -> list[Agent]:
         name = row["name"] + (str(copy + 1) if copy else "")
         factor = rng.uniform(0.85, 1.15) if copy else 1.0
         rest = {key: value for key, value in row.items() if key not in ("name", "hours")}
-        rest = {"from_day": 1, **rest, "wait_s": row["wait_s"] * factor}
+        rest = {"from_day": 1, "hard": 1.0, **rest, "wait_s": row["wait_s"] * factor}
         people.append(Agent(id=f"{book.shop}:{name}", name=name, hours=tuple(row["hours"]), **rest))
     return people
 

@@ -11,17 +11,18 @@ from operator import itemgetter
 from random import Random
 from typing import TextIO
 
-from pipelines.sample import orders
+from pipelines.sample import mix, orders
 from pipelines.sample.orders import DAY, HOUR, Customer, Later, Order
 from pipelines.sample.slots import Item, fill, item, kits
 from pipelines.sample.talk import Talk, Visit
-from pipelines.sample.texts import Agent, Book
+from pipelines.sample.texts import Agent, Book, Scenario
 from pipelines.sample.truth import Truth
 
 FIRST_DAY = date(2026, 9, 1)
 BY_HOUR = (5, 3, 2, 1, 1, 1, 2, 5, 14, 26, 34, 32, 26, 27, 32, 34, 33, 28, 25, 31, 38, 40, 30, 14)
 BY_WEEKDAY = (1.0, 0.97, 0.96, 0.98, 1.02, 1.12, 1.1)  # Monday first
 PROMOTION = {8: 1.8}  # day of the sample → factor; 9.9 is a shopping day
+SECOND_CONTACT = 0.08  # inquirers who do not buy ask again, of another agent
 SILENT_ORDERS = 0.3  # orders without a talk, per talk that a new customer opens
 STARS = {True: ((5, 0.75), (4, 1.0)), False: ((3, 0.4), (2, 0.65), (1, 1.0))}
 
@@ -36,6 +37,7 @@ class Month:
         self.rng = Random(seed)
         self.random = self.rng.random
         self.messages, self.days, self.end = messages, days, days * DAY
+        self.worth = {agent.id: mix.worth(book, agent) for agent in agents}
         self.truth = Truth(agents)
         self.kits = kits(self.rng, book)
         self.waiting: dict[str, defaultdict[int, list[tuple[int, str]]]] = {name: defaultdict(list) for name in files}
@@ -94,18 +96,31 @@ class Month:
         return Customer(channel, named or f"{'tb' if channel == 'taobao' else 'jd_'}{mixed}", script, False)
 
     def item(self) -> Item:
-        return item(self.rng, self.book, "tea" if self.random() < 0.78 else "ware")
+        return item(self.rng, self.book, "tea" if self.random() < mix.GOODS["tea"] else "ware")
 
     def on_duty(self, second: int, phase: str) -> Agent:
         """Who takes a talk that opens now, by the agents' shares of it."""
+        agents, shares = self.present(second, phase)
+        return self.rng.choices(agents, cum_weights=shares)[0]
+
+    def present(self, second: int, phase: str) -> tuple[list[Agent], list[float]]:
+        """Who is on duty, with running sums of their shares."""
         key = second // HOUR, "pre" if phase == "pre" else "after"
         if key not in self.duty:
             self.duty = {k: v for k, v in self.duty.items() if k[0] >= key[0] - 24}
             day, hour = divmod(key[0], 24)
             present = [agent for agent in self.agents if agent.is_on_duty(day, hour)] or self.agents[:1]
             self.duty[key] = present, list(accumulate(getattr(agent, key[1]) for agent in present))
-        agents, shares = self.duty[key]
-        return self.rng.choices(agents, cum_weights=shares)[0]
+        return self.duty[key]
+
+    def asked(self) -> dict[str, float]:
+        """agent id → inquiries that are expected, relative to each other."""
+        due = dict.fromkeys((agent.id for agent in self.agents), 0.0)
+        for hour, traffic in enumerate(self.traffic()):
+            agents, sums = self.present(hour * HOUR, "pre")
+            for agent, low, high in zip(agents, [0.0, *sums], sums, strict=False):
+                due[agent.id] += traffic * (high - low) / sums[-1]
+        return due
 
     # -- talks ---------------------------------------------------------------------------------------------------
     def arrival(self, hour: int) -> None:
@@ -114,26 +129,36 @@ class Month:
 
     def contact(self, visit: Later) -> None:
         if visit.kind == "pre":
-            self.inquiry(visit.second, visit.customer)
+            self.inquiry(visit.second, visit.customer, first=visit.agent)
         elif visit.kind == "silent":
             orders.silent(self, visit.second, visit.customer, self.item())
         else:
             self.service(visit)
 
-    def inquiry(self, start: int, customer: Customer) -> None:
-        """售前: a customer asks, and orders with the probability that is planted in the agent."""
+    def inquiry(self, start: int, customer: Customer, first: Agent | None = None) -> None:
+        """售前: a customer asks, and orders with the probability planted in the agent and the topic.
+
+        `first` has already talked to the customer the day before; this time another agent does, or nobody.
+        """
         thing = self.item()
-        if self.random() < 0.012:
+        if first is None and self.random() < 0.012:
             self.nobody_answers(start, customer, thing)
             return
-        agent, chance = self.on_duty(start, "pre"), self.random()
-        is_converted = chance < agent.conversion
+        agent = self.on_duty(start, "pre")
+        if first is agent:
+            return
+        scene = mix.scene(self.rng, self.book.scenarios["pre", thing.goods], agent)
+        is_converted = self.random() < self.worth[agent.id] * scene.ease
         in_talk = is_converted and self.random() < 0.4
         is_reminded = not in_talk and self.random() < 0.12
         mood = "happy" if in_talk else "buy" if is_converted else "think"
-        talk = self.talk(start, customer, agent, "pre", mood, thing=thing, places_order=in_talk, must_close=is_reminded)
+        talk = self.talk(
+            start, customer, agent, "pre", mood, thing=thing, scene=scene, places_order=in_talk, must_close=is_reminded
+        )
         day = start // DAY
         self.truth.shop["inquiries"] += 1
+        self.truth.shop["second_contacts"] += first is not None
+        self.truth.shop["second_contacts_converted"] += first is not None and is_converted
         self.inquired(agent, day, is_converted, customer)
         if is_converted:
             orders.consulted(self, customer, agent, thing, talk, is_reminded=is_reminded)
@@ -141,6 +166,8 @@ class Month:
             created = talk.bubbles[-1][0] + 30 + int(self.random() * 3000)
             contacted = orders.awake(self, created + 2700)
             orders.place(self, customer, thing, created, paid=None, agent=agent, kind="consulted", contacted=contacted)
+        elif first is None and self.random() < SECOND_CONTACT:  # both within the 72 hours of attribution
+            self.schedule(orders.awake(self, self.day_time(day + 1)), "pre", customer, agent=agent)
         elif self.random() < 0.06:  # from the fourth day on, so that a late order is not credited to this day
             self.schedule(self.day_time(day + 4 + int(self.random() * 7)), "pre", customer)
 
@@ -169,13 +196,14 @@ class Month:
         mood: str,
         *,
         thing: Item,
+        scene: Scenario | None = None,
         order: Order | None = None,
         places_order: bool = False,
         must_close: bool = False,
     ) -> Talk:
         phase = "mid" if kind == "remind" else kind
-        scenes = self.book.scenarios[phase, thing.goods]
-        scene = None if kind == "remind" else scenes[int(self.random() * len(scenes))]
+        if scene is None and kind != "remind":
+            scene = self.rng.choice(self.book.scenarios[phase, thing.goods])
         second = None
         if scene and kind != "pre" and not scene.is_complaint and self.random() < 0.06:
             second = self.on_duty(start, kind)
@@ -196,8 +224,8 @@ class Month:
             customer.script,
             places_order,
             must_close,
-            # before sale a late answer stays within the day: an inquiry counts on the day it was answered, too
-            (start // DAY + 1) * DAY if kind == "pre" else min(start + DAY, self.end - 1800),
+            # a late answer stays within the day: an inquiry counts on the day it was answered, too, and talks of days stay apart
+            (start // DAY + 1) * DAY,
             start % DAY < 8 * HOUR or start % DAY > 23 * HOUR,
             self.redline(agent, start) if kind == "pre" else None,
         )

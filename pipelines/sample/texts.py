@@ -38,6 +38,7 @@ class Scenario(NamedTuple):
     phase: str  # pre, mid, after
     topic: str
     goods: str  # tea, ware, any
+    ease: float  # an inquiry of an ordinary topic has 1, of a hard one less: a factor of the conversion
     is_complaint: bool
     has_more: bool  # a round of `more` may follow
     steps: tuple[Step, ...]
@@ -62,7 +63,8 @@ class Agent(NamedTuple):
     apology: float
     farewell: float
     forbidden: float
-    conversion: float
+    conversion: float  # of all its inquiries, hard and ordinary
+    hard: float  # how much more often than chance it gets an inquiry of a hard topic
     satisfied: float
     invited: float
     rated: float
@@ -81,6 +83,7 @@ class Book(NamedTuple):
     redlines: list[dict[str, Any]]
     goods: dict[str, list[tuple[str, int]]]
     slots: dict[str, list[str]]
+    ease: dict[str, float]  # hard topic → factor of the conversion
     scenarios: dict[tuple[str, str], tuple[Scenario, ...]]  # phase, tea or ware → scenarios
     more: dict[str, tuple[Step, ...]]  # phase → one more round
     customer: dict[str, tuple[Wording, ...]]
@@ -114,13 +117,14 @@ def step(raw: dict[str, Any], *, is_first: bool = False) -> Step:
     return Step(wordings(raw["ask"]), spoken(raw["answer"], must_address=is_first), raw.get("image", False))
 
 
-def scenario(raw: dict[str, Any]) -> Scenario:
+def scenario(raw: dict[str, Any], ease: dict[str, float]) -> Scenario:
     steps = tuple(step(one, is_first=i == 0) for i, one in enumerate(raw["talk"]))
     return Scenario(
         raw["id"],
         raw["phase"],
         raw["topic"],
         raw.get("goods", "tea"),
+        ease.get(raw["topic"], 1.0) if raw["phase"] == "pre" else 1.0,
         raw.get("complaint", False),
         raw.get("more", True),
         steps,
@@ -130,7 +134,7 @@ def scenario(raw: dict[str, Any]) -> Scenario:
 def load() -> Book:
     """The book of texts, read from `data/sample_texts.yaml`."""
     raw = YAML(typ="safe", pure=True).load(data_dir() / "sample_texts.yaml")
-    scenarios = [scenario(one) for one in raw["scenarios"]]
+    scenarios = [scenario(one, raw["ease"]) for one in raw["scenarios"]]
     pairs = raw["traditional"]
     return Book(
         shop=raw["shop"],
@@ -138,6 +142,7 @@ def load() -> Book:
         redlines=raw["redlines"],
         goods={kind: [(name, yuan * 100) for name, yuan in rows] for kind, rows in raw["goods"].items()},
         slots=raw["slots"],
+        ease=raw["ease"],
         scenarios={
             (phase, goods): tuple(s for s in scenarios if s.phase == phase and s.goods in (goods, "any"))
             for phase in PHASES

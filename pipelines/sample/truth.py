@@ -10,7 +10,18 @@ from typing import Any
 from pipelines.sample.talk import LONGEST_WAIT
 from pipelines.sample.texts import Agent
 
-PLANTED = ("greeting", "address", "apology", "farewell", "forbidden", "conversion", "satisfied", "invited", "rated")
+PLANTED = (
+    "greeting",
+    "address",
+    "apology",
+    "farewell",
+    "forbidden",
+    "conversion",
+    "hard",
+    "satisfied",
+    "invited",
+    "rated",
+)
 
 MEANING = {
     "conversations": "conversations in which the agent sent at least one effective message (reminders included)",
@@ -29,6 +40,9 @@ MEANING = {
     "transferred_out": "conversations handed to another agent after the first answer",
     "conversion": "conversion_d3, KPI §4: inquiry customer-days whose order was paid by the end of D+3 and credited "
     "to the agent ÷ inquiry customer-days; mature days only",
+    "hard": "how much more often than chance the agent gets an inquiry of a hard topic (`ease` in sample_texts.yaml)",
+    "worth": "what the agent converts of ordinary topics; of a hard one it converts worth × its ease",
+    "like_with_like": "conversion ÷ what the other agents, by their planted worth, convert of the same topics",
     "inquiries": "inquiry customer-days that the agent answered, mature or not; of them returning_inquiries have an "
     "order in the 30 days before and are inquiries by their pre-sale topic",
     "mature_inquiries": "inquiries of days D with D+4 00:00 not after the last instant of the sample",
@@ -43,6 +57,8 @@ MEANING = {
     "shop.messages": "rows of messages.csv",
     "shop.conversations": "all conversations, those that nobody answered (unanswered_conversations) included",
     "shop.inquiries": "inquiry customer-days, answered or not",
+    "shop.second_contacts": "inquiries of customers who had asked another agent the day before; of them "
+    "second_contacts_converted ordered, so that two agents had talked to the buyer",
     "shop.sales_fen": "paid amount of all orders of the sample, gross; consulted_fen + reminded_fen + silent_fen",
     "shop.net_fen": "sales_fen − refunded_fen",
     "shop.refunded_fen": "refunds finished within the sample",
@@ -67,23 +83,29 @@ class Truth:
     def waited(self, agent: str, seconds: int) -> None:
         self.waits[agent][min(seconds, LONGEST_WAIT + 1)] += 1
 
-    def document(self, **facts: Any) -> dict[str, Any]:
-        """The whole truth, ready for JSON."""
+    def document(self, mixed: dict[str, dict[str, float | None]], **facts: Any) -> dict[str, Any]:
+        """The whole truth, ready for JSON; `mixed`: what the case mix plants in each agent."""
         return {
             **facts,
             "meaning": MEANING,
             "shop_truth": shop_document(self.shop),
-            "agents": [self.agent_document(agent) for agent in self.agents.values()],
+            "agents": [self.agent_document(agent, mixed[agent.id]) for agent in self.agents.values()],
         }
 
-    def agent_document(self, agent: Agent) -> dict[str, Any]:
+    def agent_document(self, agent: Agent, mixed: dict[str, float | None]) -> dict[str, Any]:
         counts, waits = self.by_agent[agent.id], self.waits[agent.id]
         planted = {name: getattr(agent, name) for name in PLANTED}
         return {
             "agent": agent.id,
             "name": agent.name,
             "team": agent.team,
-            "planted": {"first_wait_p50_s": planted_median(agent), "sigma": agent.sigma, "late": agent.late, **planted},
+            "planted": {
+                "first_wait_p50_s": planted_median(agent),
+                "sigma": agent.sigma,
+                "late": agent.late,
+                **planted,
+                **mixed,
+            },
             "realised": {
                 "first_waits": sum(waits),
                 "first_wait_p50_s": median(waits),

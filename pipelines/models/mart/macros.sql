@@ -61,6 +61,20 @@ FROM (SELECT *, sqrt((consulted_sd / consulted) ** 2 / n_consulted + (silent_sd 
                   GROUP BY shop, class, customer)
             GROUP BY shop))
 ORDER BY shop;
+-- 催付效果:催付成功率减去没人联系时的对照,和 95% 区间;每位客服一行,全店一行(agent 为空)。两个 Wilson 区间合成差的区间(Newcombe 1998,方法 10);
+-- 对照只有 n_comparable(平均)个没人联系的订单可比:只看成功率自己的区间会把差说得太准
+CREATE OR REPLACE MACRO reminder_effect(from_day, to_day) AS TABLE
+SELECT shop, agent, n, n_paid, success, success_low, success_high, n_comparable, expected, expected_low, expected_high, success - expected AS effect,
+       success - expected - sqrt((success - success_low) ** 2 + (expected_high - expected) ** 2) AS low,
+       success - expected + sqrt((success_high - success) ** 2 + (expected - expected_low) ** 2) AS high
+FROM (SELECT *, wilson_low(n_paid, n) AS success_low, wilson_high(n_paid, n) AS success_high,
+             wilson_low(expected * n_comparable, n_comparable) AS expected_low, wilson_high(expected * n_comparable, n_comparable) AS expected_high
+      FROM (SELECT shop, agent, count(*) AS n, count(*) FILTER (WHERE is_paid_24h) AS n_paid, count(*) FILTER (WHERE is_paid_24h) / count(*) AS success,
+                   sum(n_comparable) / count(*) AS n_comparable,
+                   CASE WHEN count(expected) = count(*) THEN (sum(expected::DECIMAL(30, 8)) / count(*))::DOUBLE END AS expected
+            FROM reminders WHERE is_mature AND (from_day IS NULL OR day >= from_day::DATE) AND (to_day IS NULL OR day <= to_day::DATE)
+            GROUP BY GROUPING SETS ((shop, agent), (shop))))
+ORDER BY shop, agent NULLS FIRST;
 -- 销售额的几个因子:某段时间付款的销售额 = 询单 × 成交买家/询单 × 成交额/成交买家(由询单而来的)+ 其余归客服的 + 静默;店铺行的 agent 为空
 CREATE OR REPLACE MACRO sales_factors(from_day, to_day) AS TABLE
 SELECT shop, agent, n_inquiries, CASE WHEN n_inquiries > 0 THEN n_buyers ELSE 0 END AS n_buyers,
