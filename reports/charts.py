@@ -209,7 +209,8 @@ def turning(lines: Sequence[tuple[str, Sequence[Row]]], axis: str) -> str:
     ax.set_xlim(-0.4, 9.4)
     ax.set_xticks(range(10), [f"{10 * t + 5}%" if t % 2 == 0 else "" for t in range(10)])
     ax.set_xlabel(axis, fontsize=9, color=SOFT, labelpad=1)
-    fig.legend(loc="upper center", ncols=2, frameon=False, fontsize=9, labelcolor=INK, borderaxespad=0, handlelength=1.4)
+    fig.legend(loc="upper center", ncols=2, frameon=False, labelcolor=INK, borderaxespad=0, handlelength=1.4,
+               prop={"family": _style()["font.family"], "size": 9})  # fmt: skip
     return _svg(fig)
 
 
