@@ -302,8 +302,12 @@ def train(
     home: Home = DEFAULT_HOME, text: Column = "text", label: LabelColumn = "label", map_: Mapped = None, group: Grouped = None,
     where: Where = None, undo: Annotated[bool, typer.Option("--undo", help="换回上一个模型")] = False,
     default: Annotated[bool, typer.Option("--default", help="重做自带的模型(开发用)")] = False, json: Json = False,
+    folder: Annotated[Path, typer.Option("--folder", help="satisfaction --write 用:公开数据集在哪个文件夹")] = Path(),
+    write: Annotated[Optional[Path], typer.Option("--write", help="satisfaction:在公开数据集上量一遍,写成这个文档")] = None,  # noqa: UP045
 ) -> None:  # fmt: skip
-    """用本店自己的标注或星级评价训练情绪模型;交叉验证确实更好才换上,可以撤销。"""
+    """用本店自己的标注或星级评价训练情绪模型;交叉验证确实更好才换上,可以撤销。qc train satisfaction 则训练满意度预测。"""
+    if files == [Path("satisfaction")]:
+        return _train_satisfaction(home, folder, write, undo=undo, as_json=json)
     from pipelines import labels, shop_weights, terminal
     from pipelines import train as job
 
@@ -317,6 +321,20 @@ def train(
         done = _guarded(lambda: job.try_out(home, given))
         terminal.table(["", "在用", "新训练", "差"], job.told(done), as_json=json)
         typer.echo(job.verdict(home, given, done), err=True)
+
+
+def _train_satisfaction(home: Path, folder: Path, write: Path | None, *, undo: bool, as_json: bool) -> None:
+    from pipelines import satisfaction as job
+    from pipelines import terminal
+
+    if write:
+        write.write_text(_guarded(lambda: job.page(home, folder)), encoding="utf-8")
+    elif undo:
+        typer.echo(f"已换回 {_guarded(lambda: job.undo(home))}")
+    else:
+        done = _guarded(lambda: job.try_out(home, job.of_mart(home)))
+        terminal.table(["", "平均满意率", "在用", "新训练"], job.told(done), as_json=as_json)
+        typer.echo(job.verdict(home, done), err=True)
 
 
 @app.command()

@@ -121,12 +121,16 @@ def waits(own: dict[int, int], shop: dict[int, int], target: float, seconds: str
     return _svg(fig)
 
 
-def talk(moods: Sequence[tuple[int, float]], found: Sequence[int], last: int, words: tuple[str, str, str]) -> str:
-    """A talk from its first to its last message: the customer's mood at each of theirs, a mark where a rule found something."""
+def talk(
+    moods: Sequence[tuple[int, float]], found: Sequence[int], last: int, words: tuple[str, str, str], low: tuple[int, float] | None = None
+) -> str:
+    """A talk from its first to its last message: the customer's mood at each of theirs, the lowest ringed, a mark where a rule found something."""
     good, bad, message = words
     fig, ax = _canvas(96, left=0.11, bottom=0.3, top=0.96)
     ax.axhline(0, color=FAINT, lw=0.8, zorder=0)
     ax.plot([n for n, _ in moods], [m for _, m in moods], "o-", color=OWN, lw=1.6, ms=4)
+    if low:
+        ax.plot(*low, "o", ms=10, color=SHOP, mfc="none", mew=1.6, clip_on=False)
     ax.plot(list(found), [-1.28] * len(found), "^", color=SHOP, ms=5, clip_on=False)
     ax.set_ylim(-1.3, 1.15)
     ax.set_xlim(0.4, last + 0.6)
@@ -188,6 +192,25 @@ def ranges(rows: Sequence[tuple[str, Sequence[float]]], unit: str) -> str:
     ax.set_yticks(range(len(rows)), [_short(name) for name, _ in rows], color=INK)
     ax.set_ylim(len(rows) - 0.4, -0.6)
     _scale(ax, [v for _, values in rows for v in values], unit, axis="x")
+    return _svg(fig)
+
+
+def turning(lines: Sequence[tuple[str, Sequence[Row]]], axis: str) -> str:
+    """Two lines over the tenths of a talk, each with its 95 % band; pale dots stand on few talks. Rows: tenth (0..9), value, low, high, n."""
+    fig, ax = _canvas(170, left=0.13, bottom=0.21, top=0.88)
+    ax.axhline(0, color=FAINT, lw=0.8, zorder=0)
+    for (name, rows), color in zip(lines, (OWN, SHOP), strict=False):
+        band = [r for r in rows if r["low"] is not None]
+        ax.fill_between([r["tenth"] for r in band], [r["low"] for r in band], [r["high"] for r in band], color=color, alpha=0.15, lw=0, zorder=0)
+        _line(ax, [(r["tenth"], r["value"]) for r in rows], color=color, lw=1.8, label=name)
+        for r in rows:
+            ax.plot([r["tenth"]], [r["value"]], "o", ms=4, color=color, mfc="white" if r["n"] < SMALL_N else color, mew=1, zorder=4)
+    _scale(ax, [v for _, rows in lines for r in rows for v in (r["low"], r["value"], r["high"]) if v is not None], "mood")
+    ax.set_xlim(-0.4, 9.4)
+    ax.set_xticks(range(10), [f"{10 * t + 5}%" if t % 2 == 0 else "" for t in range(10)])
+    ax.set_xlabel(axis, fontsize=9, color=SOFT, labelpad=1)
+    fig.legend(loc="upper center", ncols=2, frameon=False, labelcolor=INK, borderaxespad=0, handlelength=1.4,
+               prop={"family": _style()["font.family"], "size": 9})  # fmt: skip
     return _svg(fig)
 
 

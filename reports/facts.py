@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import duckdb
 
-from reports import evidence, pace, queries
+from reports import evidence, pace, queries, turning
 from reports.charts import DAYS, WAIT_STEPS
 from reports.html import slug
 from reports.queries import Row, Value, Who, grouped
@@ -45,6 +45,7 @@ class Facts(NamedTuple):
     pending: Groups  # (shop, agent)
     others: Groups  # (shop, agent)
     pace: pace.Pace
+    turning: turning.Turning
 
     def value(self, metric: str, shop: str, agent: str | None = None) -> Value | None:
         """The number, or None when there is nothing to count."""
@@ -90,6 +91,7 @@ def gather(con: duckdb.DuckDBPyConnection) -> Facts:
         worst=grouped(evidence.worst(con), "shop", "agent") | grouped(evidence.worst_of_shop(con), "shop", "agent"),
         pending=grouped(evidence.pending(con, MOST_PENDING), "shop", "agent"),
         others=grouped(evidence.others(con), "shop", "agent"), pace=pace.gather(con),
+        turning=turning.gather(con),
     )  # fmt: skip
 
 
@@ -102,7 +104,7 @@ class Links(NamedTuple):
 
 def links(facts: Facts) -> Links:
     """Pages of every agent, and of the conversations that some page leads to."""
-    lists = (facts.worst, facts.pending, facts.others, facts.pace.broken)
+    lists = (facts.worst, facts.pending, facts.others, facts.pace.broken, facts.turning.sentences)
     led_to = [r for groups in lists for found in groups.values() for r in found]
     talks = sorted({r["conversation_id"] for r in led_to})
     return Links(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import duckdb
 
-from reports import evidence, profiles, promises, pushes, queries, sales, scorecard, shop, talk
+from reports import evidence, mood, profiles, promises, pushes, queries, sales, scorecard, shop, talk
 from reports.facts import Links, gather, links
 from reports.words import Words
 
@@ -15,7 +15,7 @@ GENERATOR = '<meta name="generator" content="qc">'
 
 
 def write(mart: Path, out: Path, lang: str) -> Path:
-    """The published mart -> out/index.html, out/profiles.html, out/sales.html, out/promises.html, out/agents/, out/conversations/; returns the index.
+    """The published mart -> out/index.html, out/profiles.html, out/sales.html, out/promises.html, out/mood.html, out/agents/, out/conversations/; returns the index.
 
     Written beside `out` and put in its place when complete. Raises PermissionError when `out` holds something else.
     """
@@ -42,6 +42,8 @@ def _write_all(con: duckdb.DuckDBPyConnection, folder: Path, w: Words) -> None:
     _save(folder / "index.html", shop.render(facts, where, w))
     if facts.pace.promises:
         _save(folder / "promises.html", promises.render(facts, where, w))
+    if facts.turning.counts:
+        _save(folder / "mood.html", mood.render(facts, where, w))
     if sold := sales.render(con, facts, where, w):
         _save(folder / "sales.html", sold)
     for agent in facts.agents:

@@ -117,13 +117,33 @@ def _agreed(facts: Facts, w: Words, turns: dict[str, Row]) -> list[dict[str, Any
 def _mood(w: Words, talk: Talk, moods: list[Row]) -> dict[str, Any]:
     """The customer's mood from message to message, and where the findings stand; from where to where, of three or more."""
     found = sorted({f["seq"] for f in talk.findings if f["seq"] is not None})
+    c = talk.conversation
+    low = (c["low_seq"], float(c["mood_low"])) if c["low_seq"] is not None else None
     svg = charts.talk(
         [(m["seq"], float(m["mood"])) for m in moods],
         found,
         talk.messages[-1]["seq"],
         (w.mood_good, w.mood_bad, w.mood_axis),
+        low,
     )
     said = w.mood_few
     if len(moods) >= LEAST_MOODS:
         said = w.mood_from_to.format(n=len(moods), a=f"{moods[0]['mood']:+.2f}", b=f"{moods[-1]['mood']:+.2f}")
-    return {"src": picture(svg), "said": said, "alt": w.mood_alt.format(n=len(moods), k=len(found), said=said)}
+    return {"src": picture(svg), "said": said, "alt": w.mood_alt.format(n=len(moods), k=len(found), said=said),
+            "low": _low(w, talk), "thirds": _thirds(w, talk.conversation)}  # fmt: skip
+
+
+def _low(w: Words, talk: Talk) -> dict[str, Any] | None:
+    """The lowest point and the agent's sentence before it."""
+    at, before = talk.conversation["low_seq"], talk.conversation["before_low_seq"]
+    if at is None:
+        return None
+    heard = next((m for m in talk.messages if m["seq"] == before), None)
+    return {"seq": at, "said": w.mood_low_at.format(mood=f"{talk.conversation['mood_low']:+.2f}"), "before": heard}
+
+
+def _thirds(w: Words, conversation: Row) -> str:
+    """The mean mood of the first, the middle and the last third, in words; nothing under three messages."""
+    thirds = [conversation[f"mood_{part}"] for part in ("first", "middle", "end")]
+    known = [f"{float(t):+.2f}" for t in thirds if t is not None]
+    return w.mood_thirds.format(*known) if len(known) == len(thirds) else ""

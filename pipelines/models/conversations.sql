@@ -5,10 +5,15 @@ WITH spoken AS (
            count(*) OVER (PARTITION BY conversation_id) AS n
     FROM mart.messages WHERE mood IS NOT NULL
 ), moods AS (
-    SELECT conversation_id, n AS n_moods,
+    SELECT conversation_id,
+           avg(mood) FILTER (WHERE i <= greatest(1, n // 3)) AS mood_first,
+           avg(mood) FILTER (WHERE i > greatest(1, n // 3) AND i <= n - greatest(1, n // 3)) AS mood_middle,
            avg(mood) FILTER (WHERE i > n - greatest(1, n // 3)) AS mood_end,
-           avg(mood) FILTER (WHERE i <= greatest(1, n // 3)) AS mood_start
+           min(mood) AS mood_low, arg_min(seq, (mood, seq)) AS low_seq
     FROM spoken WHERE n >= 3 GROUP BY conversation_id, n
+), before_low AS (
+    SELECT l.conversation_id, max(m.seq) AS seq FROM moods l JOIN mart.messages m ON m.conversation_id = l.conversation_id AND m.seq < l.low_seq
+    WHERE m.sender_kind IN ('agent', 'assist') AND m.content_kind = 'text' GROUP BY l.conversation_id
 ), counted AS (
     SELECT conversation_id, any_value(shop) AS shop, any_value(channel) AS channel, any_value(customer) AS customer,
            min(sent_at) AS started_at, max(sent_at) AS ended_at, count(*) AS n_messages,
@@ -33,8 +38,10 @@ SELECT c.conversation_id, c.shop, c.channel, c.customer, c.started_at, c.ended_a
        CASE WHEN c.last_effective_at >= c.first_customer_at
             THEN epoch(c.last_effective_at - c.first_customer_at) END AS handling_s,
        k.phase, k.topic, k.customer_type, k.case_reason, a.is_recontacted, a.is_mature_recontact,
-       m.mood_end, m.mood_end - m.mood_start AS mood_shift,
+       m.mood_first, m.mood_middle, m.mood_end, m.mood_end - m.mood_first AS mood_shift,
+       m.mood_low, m.low_seq, b.seq AS before_low_seq, s.agent AS before_low_agent,
        CASE WHEN c.started_at IS NULL THEN 'no_times' END AS reason
-FROM counted c LEFT JOIN moods m USING (conversation_id)
+FROM counted c LEFT JOIN moods m USING (conversation_id) LEFT JOIN before_low b USING (conversation_id)
+LEFT JOIN mart.messages s ON s.conversation_id = b.conversation_id AND s.seq = b.seq
 LEFT JOIN cases_ k USING (conversation_id) LEFT JOIN again a USING (conversation_id)
 ORDER BY conversation_id

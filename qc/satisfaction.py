@@ -1,0 +1,224 @@
+"""Was the customer satisfied with a talk that nobody rated: named features of the talk and short strings of what was said → P(satisfied).
+
+A logistic regression whose weights are a readable list. Counts of polite words are no feature: on the helpdesk talks
+that we measured (docs/satisfaction.md) an agent who says 您 more often is rated lower.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import polars as pl
+
+from qc import fitting, learning
+from qc.fitting import Rows
+from qc.snow import Bools, Floats, Ints
+
+THANKS = "谢谢|感谢|多谢|辛苦了|thank"
+ASKS = r"[??吗呢]\s*$"
+LONGEST = 3  # characters of a string
+LEAST_TALKS = 5  # in which a string must stand, so that no single customer's words are kept
+# Every number that is not the mood's is taken as log(1 + x). What a talk has none of is NULL and says nothing.
+FEATURES = (
+    "n_customer", "n_agent", "chars_customer", "chars_agent", "mood_first", "mood_end", "mood_low", "customer_ends", "thanks_at_end",
+    "asks_at_end", "customer_repeats", "agent_repeats", "first_wait_s", "longest_wait_s", "n_unanswered", "n_complaints",
+)  # fmt: skip
+
+
+class Talks(NamedTuple):
+    """What is known of each talk."""
+
+    features: pl.DataFrame  # conversation_id, *FEATURES; a row a talk, sorted
+    strings: pl.DataFrame  # conversation_id, string, share: 1/√(strings of the talk)
+
+
+class Weights(NamedTuple):
+    """What a shop's ratings taught."""
+
+    name: str
+    bias: float
+    features: dict[str, tuple[float, float, float]]  # mean, spread, weight of each
+    strings: dict[str, float]
+
+
+class Recipe(NamedTuple):
+    """How much the weights are held back, and which kinds there are."""
+
+    ridge: float = 0.5
+    strings_ridge: float = 0.1
+    by_features: bool = True
+    by_strings: bool = True
+
+
+FEATURES_ONLY, STRINGS_ONLY, BOTH = Recipe(by_strings=False), Recipe(by_features=False), Recipe()
+CHOICE = (FEATURES_ONLY, BOTH)  # few ratings teach features only; what is learnt from decides, never what is held out
+
+
+def talks(messages: pl.DataFrame, turns: pl.DataFrame | None = None, complaints: pl.DataFrame | None = None) -> Talks:
+    """messages(conversation_id, seq, sender_kind, text, mood), turns(conversation_id, is_first, is_answered, wait_s) of those that count,
+    complaints(conversation_id) a row a finding -> what the model goes by. Without turns or complaints those features are NULL.
+    """
+    spoke = messages.filter(pl.col("sender_kind").is_in(["customer", "agent", "assist"])).with_columns(
+        is_customer=pl.col("sender_kind") == "customer", text=pl.col("text").fill_null("").str.strip_chars()
+    ).sort("conversation_id", "seq")  # fmt: skip
+    own = spoke.filter("is_customer").with_columns(
+        i=pl.int_range(pl.len()).over("conversation_id"), n=pl.len().over("conversation_id")
+    )
+    last = own.filter(pl.col("i") >= pl.col("n") - pl.max_horizontal(1, pl.col("n") // 3))
+    found = _said(spoke, own, last)
+    for more in (_waits(turns), _complaints(complaints, found)):
+        found = found.join(more, on="conversation_id", how="left") if more is not None else found
+    missing = [pl.lit(None, pl.Float64).alias(name) for name in FEATURES if name not in found.columns]
+    plain = found.with_columns(missing).select("conversation_id", *(pl.col(f).cast(pl.Float64) for f in FEATURES))
+    logs = [pl.col(f).log1p() for f in FEATURES if not f.startswith("mood_")]
+    return Talks(plain.with_columns(logs).sort("conversation_id"), _strings(spoke, last))
+
+
+def _said(spoke: pl.DataFrame, own: pl.DataFrame, last: pl.DataFrame) -> pl.DataFrame:
+    mine, theirs = pl.col("is_customer"), ~pl.col("is_customer")
+    text = pl.col("text")
+    count = spoke.group_by("conversation_id").agg(
+        n_customer=mine.sum(), n_agent=theirs.sum(), customer_ends=mine.last(),
+        chars_customer=text.filter(mine).str.len_chars().mean(), chars_agent=text.filter(theirs).str.len_chars().mean(),
+        customer_repeats=text.filter(mine & (text.str.len_chars() > 3)).pipe(lambda t: t.len() - t.n_unique()),
+        agent_repeats=text.filter(theirs & (text.str.len_chars() > 3)).pipe(lambda t: t.len() - t.n_unique()),
+    )  # fmt: skip
+    felt = own.filter(pl.col("mood").is_not_null()).with_columns(
+        i=pl.int_range(pl.len()).over("conversation_id"), n=pl.len().over("conversation_id"), mood=pl.col("mood").cast(pl.Float64)
+    ).with_columns(k=pl.max_horizontal(1, pl.col("n") // 3)).group_by("conversation_id").agg(
+        mood_first=pl.col("mood").filter(pl.col("i") < pl.col("k")).mean(),
+        mood_end=pl.col("mood").filter(pl.col("i") >= pl.col("n") - pl.col("k")).mean(), mood_low=pl.col("mood").min(),
+    )  # fmt: skip
+    ending = last.group_by("conversation_id").agg(
+        thanks_at_end=text.str.contains(f"(?i){THANKS}").any(), asks_at_end=text.str.contains(ASKS).any()
+    )
+    return count.join(felt, on="conversation_id", how="left").join(ending, on="conversation_id", how="left")
+
+
+def _waits(turns: pl.DataFrame | None) -> pl.DataFrame | None:
+    if turns is None:
+        return None
+    wait = pl.col("wait_s").cast(pl.Float64)
+    return turns.group_by("conversation_id").agg(
+        first_wait_s=wait.filter("is_first").min(),
+        longest_wait_s=wait.max(),
+        n_unanswered=(~pl.col("is_answered")).sum(),
+    )
+
+
+def _complaints(complaints: pl.DataFrame | None, talks: pl.DataFrame) -> pl.DataFrame | None:
+    if complaints is None:
+        return None
+    counted = complaints.group_by("conversation_id").agg(n_complaints=pl.len())
+    return talks.select("conversation_id").join(counted, on="conversation_id", how="left").fill_null(0)
+
+
+def _strings(spoke: pl.DataFrame, last: pl.DataFrame) -> pl.DataFrame:
+    """Strings of one to three characters: the customer's of the last third (客:…), the agents' of the whole talk (服:…)."""
+    said = pl.concat([last.select("conversation_id", "text", who=pl.lit("客:")),
+                      spoke.filter(~pl.col("is_customer")).select("conversation_id", "text", who=pl.lit("服:"))])  # fmt: skip
+    plain = pl.col("text").str.to_lowercase().str.replace_all(r"\d", "0").str.replace_all(r"\s+", " ")
+    letters = said.with_columns(message=pl.int_range(pl.len()), letter=(pl.lit("^") + plain + pl.lit("$")).str.split(""))
+    letters = letters.explode("letter").drop("text")
+    each, run = [], pl.lit("")
+    for n in range(LONGEST):
+        run = run + pl.col("letter").shift(-n).over("message")
+        each.append(letters.select("conversation_id", string=pl.col("who") + run).drop_nulls().unique())
+    found = pl.concat(each)
+    return found.with_columns(share=1 / pl.len().over("conversation_id").sqrt()).sort("conversation_id", "string")
+
+
+def apply(known: Talks, weights: Weights) -> pl.DataFrame:
+    """-> (conversation_id, p), sorted; what is not known of a talk pushes it nowhere."""
+    f = known.features
+    logit = np.full(f.height, weights.bias)
+    for name, (mean, spread, weight) in weights.features.items():
+        logit += weight * np.nan_to_num((f[name].to_numpy() - mean) / spread)
+    table = pl.DataFrame({"string": list(weights.strings), "weight": list(weights.strings.values())},
+                         schema={"string": pl.String, "weight": pl.Float64})  # fmt: skip
+    pushed = known.strings.join(table, on="string", maintain_order="left").group_by("conversation_id", maintain_order=True).agg(
+        push=(pl.col("share") * pl.col("weight")).sum())  # fmt: skip
+    more = f.select("conversation_id").join(pushed, on="conversation_id", how="left", maintain_order="left")["push"].fill_null(0)
+    return f.select("conversation_id", p=pl.Series(1 / (1 + np.exp(-(logit + more.to_numpy())))))
+
+
+def learn(known: Talks, is_satisfied: Bools, recipes: Sequence[Recipe], name: str) -> Weights:
+    """Weights from rated talks (a label a row of `known.features`) by the recipe that is likeliest on talks left out of them;
+    sharpened or softened so that probabilities hold there (`learning.sharpness`)."""
+    tried = [_learn(known, is_satisfied.astype(np.int64), recipe, name) for recipe in recipes]
+    return min(tried, key=lambda t: t[0])[1]
+
+
+def _learn(known: Talks, label: Ints, recipe: Recipe, name: str) -> tuple[float, Weights]:
+    """Log loss on inner folds, and the weights."""
+    x, scale, strings = _design(known, recipe)
+    strength = np.concatenate(
+        [np.full(len(scale), recipe.ridge), np.full(len(strings), recipe.strings_ridge), [1e-3]]
+    )
+    rows = Rows(x, label, np.ones((label.size, 2), np.bool_), np.ones(label.size))
+    w = fitting.fit(rows, strength=strength, enough=learning.ROUGH)
+    held = _held_out(rows, strength, w)
+    factor = learning.sharpness(held, label, rows.known)
+    own = fitting.probability(held * factor)[np.arange(label.size), label]
+    push = factor * (w[:, 1] - w[:, 0])
+    means = {f: (m, s, round(float(push[k]), 4)) for k, (f, (m, s)) in enumerate(scale.items())}
+    told = {s: round(float(v), 4) for s, v in zip(strings, push[len(scale) : -1], strict=True) if abs(v) >= 5e-4}
+    return float(-np.log(np.maximum(own, 1e-12)).mean()), Weights(name, round(float(push[-1]), 4), means, told)
+
+
+def _held_out(rows: Rows, strength: Floats, start: Floats) -> Floats:
+    fold, held = learning.folds(np.arange(rows.label.size)), np.zeros((rows.label.size, 2))
+    for k in range(learning.FOLDS):
+        w = fitting.fit(rows._replace(weight=(fold != k).astype(np.float64)), strength=strength, start=start, enough=learning.ROUGH)
+        held[fold == k] = rows.x[fold == k] @ w
+    return held
+
+
+def _design(known: Talks, recipe: Recipe) -> tuple[Any, dict[str, tuple[float, float]], list[str]]:
+    """The sparse matrix, the mean and spread of each feature that varies, and the strings that enough talks have."""
+    from scipy import sparse
+
+    f = known.features
+    varied = {c: (round(float(f[c].mean()), 6), round(float(f[c].std()), 6)) for c in FEATURES if recipe.by_features and (f[c].std() or 0) > 1e-6}  # type: ignore[arg-type,operator]
+    dense = np.array([np.nan_to_num((f[c].to_numpy() - m) / s) for c, (m, s) in varied.items()]).T.reshape(f.height, len(varied))
+    s = known.strings if recipe.by_strings else known.strings.clear()
+    s = s.filter(pl.len().over("string") >= LEAST_TALKS)
+    strings = s["string"].unique().sort()
+    number = f.select("conversation_id").with_row_index("row")
+    placed = s.join(number, on="conversation_id").join(strings.to_frame().with_row_index("column"), on="string")
+    part = sparse.csr_array((placed["share"].to_numpy(), (placed["row"].to_numpy(), placed["column"].to_numpy())),
+                            shape=(f.height, len(strings)))  # fmt: skip
+    return sparse.csr_array(sparse.hstack([dense, part, np.ones((f.height, 1))])), varied, strings.to_list()
+
+
+def cross_validated(known: Talks, is_satisfied: Bools, recipes: Sequence[Recipe] = CHOICE) -> Floats:
+    """P(satisfied) of each talk by a model that has not seen its fold; talks are the folds' unit."""
+    ids = known.features["conversation_id"]
+    fold, p = folds_of(ids), np.zeros(len(ids))
+    for k in range(learning.FOLDS):
+        inside = fold != k
+        weights = learn(_some(known, inside), is_satisfied[inside], recipes, "fold")
+        p[~inside] = apply(_some(known, ~inside), weights)["p"].to_numpy()
+    return p
+
+
+def folds_of(ids: pl.Series) -> Ints:
+    """The fold of each talk."""
+    return learning.folds(ids.rank("dense").to_numpy().astype(np.int64))
+
+
+def _some(known: Talks, kept: Bools) -> Talks:
+    features = known.features.filter(pl.Series(kept))
+    return Talks(features, known.strings.join(features.select("conversation_id"), on="conversation_id", how="semi", maintain_order="left"))
+
+
+def both(p: Floats) -> Floats:
+    """P(satisfied) as the three classes that `qc.judging` compares."""
+    return np.stack([1 - p, np.zeros_like(p), p], axis=1)
+
+
+def labels(is_satisfied: Bools) -> Ints:
+    """Labels as `qc.judging` numbers them."""
+    return np.where(is_satisfied, 2, 0)
