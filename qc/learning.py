@@ -30,21 +30,24 @@ class Labelled(NamedTuple):
 
 
 class Recipe(NamedTuple):
-    """How much the weights are held back: the ridge of every gram; the bias is nearly free."""
+    """How much the weights are held back: the ridge of every gram; the bias is nearly free.
+
+    `sharpness` is 1 / temperature (Guo et al. 2017): what all logits are multiplied by when the weights are found.
+    """
 
     ridge: float
     bias_ridge: float = 1e-3
+    sharpness: float = 1.0
 
 
 def learn(own: Labelled, others: Sequence[Labelled], recipe: Recipe, name: str) -> Weights:
-    """Weights from nothing: `own` is what the model is for, and calibrates it; `others` lend it their vocabulary."""
+    """Weights from nothing: `own` is what the model is for; `others` lend it their vocabulary."""
     sets = [own, *others]
     texts = pl.concat([s.texts for s in sets])
     source = np.repeat(np.arange(len(sets)), [len(s.texts) for s in sets])
     known = grams.trie(_grams(texts, source, sets))
     rows = _rows(texts, known, sets)
-    w = fitting.fit(rows, strength=_ridge(rows, recipe))
-    return _rounded(name, known, w * _sharpness(rows, own, recipe, w))
+    return _rounded(name, known, fitting.fit(rows, strength=_ridge(rows, recipe)) * recipe.sharpness)
 
 
 def adapt(base: Weights, own: Labelled, recipe: Recipe, name: str) -> Weights:
@@ -95,32 +98,6 @@ def features(texts: pl.Series, known: Trie) -> Any:
 
 def _ridge(rows: Rows, recipe: Recipe) -> Floats:
     return np.append(np.full(rows.x.shape[1] - 1, recipe.ridge), recipe.bias_ridge)
-
-
-def _sharpness(rows: Rows, own: Labelled, recipe: Recipe, start: Floats) -> float:
-    """1 / temperature (Guo et al. 2017): by how much the logits of texts that were not learnt from must be multiplied."""
-    n = len(own.texts)
-    fold, held = folds(own.group), np.zeros((n, len(CLASSES)))
-    for k in range(FOLDS):
-        weight = rows.weight.copy()
-        weight[:n][fold == k] = 0
-        w = fitting.fit(rows._replace(weight=weight), strength=_ridge(rows, recipe), start=start, enough=ROUGH)
-        held[fold == k] = rows.x[:n][fold == k] @ w
-    return sharpness(held, own.label, rows.known[:n])
-
-
-def sharpness(logits: Floats, label: Ints, known: Bools) -> float:
-    """The factor that makes the labels likeliest, by golden section between ¼ and 4, to three decimals."""
-
-    def unlikely(log_factor: float) -> float:
-        p = fitting.probability(logits * np.exp(log_factor), known)
-        return float(-np.log(np.maximum(p[np.arange(label.size), label], 1e-12)).sum())
-
-    low, high, golden = -np.log(4.0), np.log(4.0), (5**0.5 - 1) / 2
-    while high - low > 1e-7:
-        a, b = high - golden * (high - low), low + golden * (high - low)
-        low, high = (low, b) if unlikely(a) < unlikely(b) else (a, high)
-    return round(float(np.exp(low)), 3)
 
 
 def _known_grams(weights: Weights) -> list[str]:

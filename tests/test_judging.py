@@ -107,10 +107,3 @@ def test_folds_keep_groups_whole_and_go_by_name_not_by_place() -> None:
     assert all(np.unique(fold[group == g]).size == 1 for g in range(23)) and set(fold) == set(range(learning.FOLDS))
     order = np.random.default_rng(1).permutation(group.size)
     assert (learning.folds(group[order]) == fold[order]).all()
-
-
-def test_logits_that_are_too_sharp_are_dulled() -> None:
-    dice = np.random.default_rng(3)
-    true = dice.normal(size=(4000, 3))
-    label = np.array([dice.choice(3, p=p) for p in fitting.probability(true)])
-    assert learning.sharpness(true * 4, label, np.ones((4000, 3), np.bool_)) == pytest.approx(0.25, abs=0.03)

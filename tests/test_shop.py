@@ -94,8 +94,8 @@ def test_the_shipped_weights_are_what_trains_out(weights: Weights) -> None:
 
 
 def test_the_version_is_that_of_what_was_learnt(weights: Weights) -> None:
-    other = shop.weights("shop-1", weights.known, weights.negative, weights.positive, weights.bias + np.int16(1))
-    assert other.version != weights.version and weights.version.startswith("shop-1-")
+    other = shop.weights("shop-2", weights.known, weights.negative, weights.positive, weights.bias + np.int16(1))
+    assert other.version != weights.version and weights.version.startswith("shop-2-")
 
 
 def test_scoring_imports_nothing_that_trains() -> None:
