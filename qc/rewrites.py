@@ -76,5 +76,7 @@ def _with_needs(
         .with_row_index("nth")
     )
     for told in (shown, asked):
-        rows = rows.sort("seq").join_asof(told.sort("seq"), on="seq", by="conversation_id", strategy="backward")
+        rows = rows.sort("seq").join_asof(
+            told.sort("seq"), on="seq", by="conversation_id", strategy="backward", check_sortedness=False
+        )
     return rows.sort("nth").with_columns(seq=pl.when(pl.col("seq") < 2**31 - 1).then("seq"))
