@@ -75,7 +75,7 @@ def _settings(home: Path) -> Iterator[Finding]:
 def _rules(home: Path) -> Iterator[Finding]:
     def check() -> str:
         book = settings.book(home, settings.load(home))
-        return f"{sum(len(p.rules) for p in book.packs)} 条规则,评分卡「{book.scorecard.title}」,口径「{book.profile.title}」"
+        return f"{sum(len(p.rules) for p in book.packs)} 条规则,评分卡「{'、'.join(c.title for c in book.scorecards)}」,口径「{book.profile.title}」"
 
     yield _tried("规则与评分卡", check, (Exception,))
 

@@ -152,7 +152,7 @@ def _mood(con: duckdb.DuckDBPyConnection, conversation: str, seq: int) -> None:
 def _finding(con: duckdb.DuckDBPyConnection, what: str, as_json: bool) -> bool:
     found = _rows(
         con,
-        """SELECT f.finding_id, f.rule_id, r.title, r.why, r.rewrite, f.agent, f.conversation_id, f.seq, f."start", f."end", f.quote,
+        """SELECT f.finding_id, f.rule_id, r.title, r.why, f.rewrite, f.agent, f.conversation_id, f.seq, f."start", f."end", f.quote,
                m.text, s.file || ':' || m.source_row
         FROM findings f JOIN rules r USING (rule_id) LEFT JOIN messages m ON m.conversation_id = f.conversation_id AND m.seq = f.seq
         LEFT JOIN sources s ON s.source_id = m.source_id WHERE f.finding_id = ?""",

@@ -28,6 +28,7 @@ from qc import (
     profiles,
     promises,
     reminders,
+    rewrites,
     senders,
     substance,
 )
@@ -35,7 +36,8 @@ from qc.casewords import Lexicon
 from qc.metrics import BY_PROFILE, KPIS, REASONS
 from qc.places import Beside
 from qc.profiles import Profile
-from qc.rulebook import Pack, Scorecard, rules_of
+from qc.rulebook import Pack, rules_of
+from qc.scorecards import Scorecard
 
 # In the order they build on each other; each is models/<name>.sql.
 TABLES = (
@@ -73,7 +75,7 @@ class Book(NamedTuple):
     """What the night judges by."""
 
     packs: Sequence[Pack]
-    scorecard: Scorecard
+    scorecards: Sequence[Scorecard]  # in the order in which they are chosen; the last one takes the rest
     profile: Profile
     pleasantries: Sequence[str]
     substance: substance.Lexicon
@@ -114,7 +116,11 @@ def build(
     step("检查用语")
     beside = Beside(orders if orders.height else None, mix.cases, sentiment)
     found = damage.without_unread(detectors.inspect(messages, turns, book.packs, beside), messages)
-    scored = ledger.score(found.findings, found.moments, messages, book.packs, book.scorecard, _verdicts(con))
+    scored = ledger.score(
+        found.findings, found.moments, messages, book.packs, book.scorecards, cases=mix.cases, verdicts=_verdicts(con)
+    )
+    shown = products.shown_in(messages)
+    told = rewrites.filled(found.findings, rules_of(book.packs), messages, mix.cases, shown)
     step("承诺与负荷")
     timed = promises.measure(
         turns, messages, found.findings, book.profile, book.substance, pleasantries=book.pleasantries, as_of=as_of, calendar=book.hours
@@ -122,11 +128,11 @@ def build(
     step("订单归属")
     given = {
         "arranged": messages, "sentiment": sentiment, "mood_grams_": mood_grams, "turns_": turns, "pace_": timed.pace, "promises_": timed.promises, "cases_": mix.cases,
-        "profile_turns_": profile_turns, "profiles_": profiles.listed(book.profile, book.profiles), "case_reasons_": mix.reasons, "findings_": found.findings,
+        "profile_turns_": profile_turns, "profiles_": profiles.listed(book.profile, book.profiles), "case_reasons_": mix.reasons, "findings_": told,
         "moments_": found.moments, "entries_": scored.entries, "scores_": scored.scores, "orders_": orders,
         "paid_": attribution.parents(orders), "attributions_": attribution.attribute(orders, messages, rule=book.attribution[0]),
         "shares_": attribution.shares(orders, messages, book.attribution),
-        "products_": products.shown_in(messages),
+        "products_": shown,
         "reminders_": reminders.reminders(orders, messages, as_of),
         "ratings_": _model(con, "current_ratings"),
         "roster_": store.frame(con, 'SELECT shop, agent, name, team, "from" FROM fact_agents'),
@@ -219,7 +225,7 @@ def _verdicts(con: duckdb.DuckDBPyConnection) -> pl.DataFrame:
 def _reference(con: duckdb.DuckDBPyConnection, book: Book, unasked: Mapping[str, str]) -> None:
     """Rules, scorecard, KPI registry and reason codes, so that a page needs nothing but the mart."""
     rules = [
-        (r.id, p.pack, r.title, r.title_en, r.by, r.who, r.category, r.severity, r.deduction, r.why, r.rewrite, r.source, unasked.get(r.id))
+        (r.id, p.pack, r.title, r.title_en, r.by, r.who, r.category, r.severity, r.deduction, r.why, r.rewrite, r.rewrite_for or None, r.source, unasked.get(r.id))
         for p in book.packs for r in p.rules
     ]  # fmt: skip
     rule_columns = [
@@ -234,15 +240,16 @@ def _reference(con: duckdb.DuckDBPyConnection, book: Book, unasked: Mapping[str,
         "deduction",
         "why",
         "rewrite",
+        "rewrite_for",
         "source",
         "unasked",
     ]
     items = [
-        (book.scorecard.scorecard, s.id, s.title, s.title_en, s.weight, i.id, i.title, i.title_en, i.weight, rule)
-        for s in book.scorecard.sections for i in s.items for rule in i.rules
+        (c.scorecard, c.title, c.title_en, s.id, s.title, s.title_en, s.weight, i.id, i.title, i.title_en, i.weight, i.most, rule)
+        for c in book.scorecards for s in c.sections for i in s.items for rule in i.rules
     ]  # fmt: skip
     item_columns = [
-        "scorecard", "section", "section_title", "section_title_en", "section_weight", "item", "title", "title_en", "weight", "rule_id",
+        "scorecard", "card_title", "card_title_en", "section", "section_title", "section_title_en", "section_weight", "item", "title", "title_en", "weight", "most", "rule_id",
     ]  # fmt: skip
     kpis = [
         (k.id, k.zh, k.en, k.kind, k.unit, k.observed, k.group, k.formula, k.better, k.target, k.scale, *_range(k.unit),

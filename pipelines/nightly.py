@@ -193,7 +193,7 @@ def _begin(
     run_id = int((con.execute("SELECT coalesce(max(run_id), 0) + 1 FROM runs").fetchone() or (1,))[0])
     con.execute(
         "INSERT INTO runs VALUES (?, ?, NULL, ?, ?, ?, ?, ?, ?, ?, 'running')",
-        [run_id, _clock(), as_of, book.profile.id, book.scorecard.scorecard, rulebook.pack_hash(book.packs), model,
+        [run_id, _clock(), as_of, book.profile.id, "+".join(c.scorecard for c in book.scorecards), rulebook.pack_hash(book.packs), model,
          fingerprint, product_version()],
     )  # fmt: skip
     for row in ([run_id, o.source_id, o.file, o.n_rows, o.n_stored, o.n_duplicate, o.n_quarantined] for o in files):

@@ -84,7 +84,7 @@ def compare(home: Path, old: Path, new: Path) -> Moved:
     book = settings.book(home, chosen)
     sides = [overlaid(book, path) for path in (old, new)]
     for packs in sides:
-        settings.scorecard(home, chosen, packs)  # a rule that the scorecard charges must be there
+        settings.scorecards(home, chosen, packs)  # a rule that a scorecard charges must be there
     with store.open_mart(home) as con:
         known = _known(con, None)
         shops = store.frame(con, "SELECT conversation_id, shop FROM conversations")
@@ -154,7 +154,7 @@ def _quotes(known: Known, found: pl.DataFrame, n: int) -> pl.DataFrame:
 
 def _scored(known: Known, packs: Sequence[Pack], book: Book) -> ledger.Ledger:
     found = detectors.inspect(known.messages, known.turns, packs, known.beside)
-    return ledger.score(found.findings, found.moments, known.messages, packs, book.scorecard)
+    return ledger.score(found.findings, found.moments, known.messages, packs, book.scorecards, cases=known.beside.cases)
 
 
 def _why(before: ledger.Ledger, after: ledger.Ledger) -> pl.DataFrame:

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from ruamel.yaml import YAML
 
-from qc import rulebook
-from qc.rulebook import Pack, RulebookError, Scorecard
+from qc import rulebook, scorecards
+from qc.rulebook import Pack, RulebookError
+from qc.scorecards import Scorecard
 
 
 def load(*folders: Path) -> tuple[Pack, ...]:
@@ -26,7 +27,7 @@ def read_all(*places: Path) -> list[Pack]:
 
 def load_scorecard(path: Path, packs: Sequence[Pack]) -> Scorecard:
     """The scorecard of a file, checked against the packs."""
-    return rulebook.load_scorecard(_text(path), str(path), packs)
+    return scorecards.load_scorecard(_text(path), str(path), packs)
 
 
 def load_words(path: Path) -> list[str]:

@@ -20,7 +20,8 @@ from qc import hours
 from qc.attribution import Rule
 from qc.casewords import Lexicon
 from qc.profiles import Profile
-from qc.rulebook import Pack, Scorecard
+from qc.rulebook import Pack
+from qc.scorecards import Scorecard
 from qc.senders import Pattern
 from qc.substance import Lexicon as Substance
 
@@ -36,7 +37,7 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     profile: str = "fair"
-    scorecard: str = "general"
+    scorecard: str | list[str] = "general"  # one for all, or several: the first that is meant for a conversation
     sentiment: str = "shop"  # the model of the customers' mood: shop or snownlp
     lang: str = "zh"
     shop: str | None = None  # for files that do not say which shop they are of
@@ -64,7 +65,7 @@ def book(home: Path, settings: Settings) -> Book:
     """Rule packs, scorecard, profile and word lists that this workspace judges by."""
     packs = rules.load(data_dir() / "rules", *(_folder(home, f) for f in settings.rules))
     return Book(
-        packs, scorecard(home, settings, packs), profile(home, settings.profile), rules.load_words(data_dir() / "lexicons" / "pleasantries.yaml"),
+        packs, scorecards(home, settings, packs), profile(home, settings.profile), rules.load_words(data_dir() / "lexicons" / "pleasantries.yaml"),
         substance(home), attribution_rules(home), sender_patterns(home), case_lexicons(home), opening_hours(home, settings),
         tuple(p for p in profiles(home) if p.id != settings.profile),
     )  # fmt: skip
@@ -85,9 +86,15 @@ def attribution_rules(home: Path) -> tuple[Rule, ...]:
     return tuple(listed)
 
 
-def scorecard(home: Path, settings: Settings, packs: Sequence[Pack]) -> Scorecard:
-    """The workspace's scorecard, checked against these packs."""
-    return rules.load_scorecard(_named(home, "scorecards", settings.scorecard), packs)
+def scorecards(home: Path, settings: Settings, packs: Sequence[Pack]) -> tuple[Scorecard, ...]:
+    """The workspace's scorecards in the order of the setting, checked against these packs."""
+    names = [settings.scorecard] if isinstance(settings.scorecard, str) else settings.scorecard
+    if not names or len(set(names)) < len(names):
+        raise SettingsError(f"{home / 'qc.toml'}: scorecard 至少写一张评分卡,同一张不写两次")
+    cards = tuple(rules.load_scorecard(_named(home, "scorecards", name), packs) for name in names)
+    if len({card.scorecard for card in cards}) < len(cards):
+        raise SettingsError(f"{home / 'qc.toml'}: 几张评分卡的 scorecard: 编号相同;请在文件里改名")
+    return cards
 
 
 def sender_patterns(home: Path) -> tuple[Pattern, ...]:

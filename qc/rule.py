@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal, Self
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
@@ -17,6 +18,7 @@ EVENTS = (
     "ORDER_PAID",
     "ORDER_UNPAID",
 )  # of the customer's orders during the talk; stand where a rule may
+REWRITE_HOLES = ("topic", "product", "asked")  # what a rewrite may leave open, to be filled in from the talk
 SEVERITIES = ("info", "minor", "major", "redline")  # from the mildest; redline = 致命项
 LEAST_EXAMPLES = 5  # of hits and of misses, each rule: ours
 
@@ -33,7 +35,9 @@ class Where(Strict):
     phase: list[str] | None = Field(default=None, min_length=1, description="会话的阶段:pre 售前、mid 售中、after 售后")
     topic: list[str] | None = Field(default=None, min_length=1, description="会话的话题,如 价格、物流")
     customer: list[str] | None = Field(
-        default=None, min_length=1, description="顾客的类型:agitated 激动型、demanding 要求型、confused 困惑型、plain 平常"
+        default=None,
+        min_length=1,
+        description="顾客的类型:agitated 激动型、demanding 要求型、confused 困惑型、plain 平常",
     )
     order: list[OrderState] | None = Field(
         default=None, min_length=1, description="说这句话时顾客最近一单的状态;要有订单"
@@ -117,6 +121,10 @@ class Rule(Sought):
     cap: Cap | None = Field(default=None, description="在一个会话里最多扣几分")
     why: str = Field(min_length=1, description="为什么不好,写给客服看")
     rewrite: str = Field(default="", description="可以换成怎么说")
+    rewrite_for: str = Field(
+        default="",
+        description="知道顾客要什么时怎么说:{topic} 话题、{product} 商品、{asked} 顾客刚问的;有一样不知道就用 rewrite",
+    )
     source: str = Field(min_length=1, description="出处")
     tests: Tests = Field(description="例子:每次 qc rules check 都会跑")
 
@@ -130,6 +138,12 @@ class Rule(Sought):
         if problem := rule_problem(self):
             raise ValueError(problem)
         return self
+
+
+def _holes_are_wrong(wording: str) -> bool:
+    holes = re.findall(r"\{([^{}]*)\}", wording)
+    is_loose = bool(re.search(r"[{}]", re.sub(r"\{[^{}]*\}", "", wording)))
+    return is_loose or not set(holes) <= set(REWRITE_HOLES) or len(set(holes)) < len(holes)
 
 
 def rule_problem(rule: Rule) -> str:
@@ -146,5 +160,8 @@ def rule_problem(rule: Rule) -> str:
         ("sentiment" in kinds and rule.who != "customer",
          "「sentiment」看的是顾客的情绪;请写 who: customer,客服的规则用 where: {after: 这条规则, turns: 2}"),
         ("slow" in kinds and rule.who != "agent", "「slow」看的是客服的回复;请删去 who: customer"),
+        (bool(rule.rewrite_for) and not rule.rewrite, "「rewrite_for」要和「rewrite」一起写:顾客要什么不知道时用 rewrite"),
+        (bool(set(re.findall(r"[{}]", rule.rewrite))), "「rewrite」里不能有花括号;要填顾客需要的写在 rewrite_for 里"),
+        (_holes_are_wrong(rule.rewrite_for), f"「rewrite_for」里只能填 {'、'.join(f'{{{h}}}' for h in REWRITE_HOLES)},每样至多一次;请改正"),
     )  # fmt: skip
     return next((problem for is_wrong, problem in problems if is_wrong), "") or limit_problem(rule)

@@ -1,4 +1,4 @@
-"""The rulebook: rule packs and scorecards, from YAML text to models; whatever is wrong is said with file and line."""
+"""The rulebook: rule packs, from YAML text to models; whatever is wrong is said with file and line."""
 
 from __future__ import annotations
 
@@ -36,35 +36,6 @@ class Pack(NamedTuple):
     rules: tuple[Rule, ...]
     lines: Mapping[str, int]
     disguises: Mapping[str, list[str]] = {}  # a word → the ways in which people write around it
-
-
-class Item(Strict):
-    """One line of the scorecard; it can lose its weight, never more."""
-
-    id: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
-    title: str = Field(min_length=1)
-    title_en: str = Field(min_length=1)
-    weight: float = Field(gt=0)
-    rules: list[str] = Field(min_length=1)
-
-
-class Section(Strict):
-    """Items whose weights add up to the section's."""
-
-    id: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
-    title: str = Field(min_length=1)
-    title_en: str = Field(min_length=1)
-    weight: float = Field(gt=0)
-    items: list[Item] = Field(min_length=1)
-
-
-class Scorecard(Strict):
-    """Sections whose weights add up to 100."""
-
-    scorecard: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
-    title: str = Field(min_length=1)
-    title_en: str = Field(min_length=1)
-    sections: list[Section] = Field(min_length=1)
 
 
 def load_pack(text: str, name: str) -> Pack:
@@ -108,16 +79,6 @@ def disguises_of(packs: Iterable[Pack]) -> dict[str, list[str]]:
         for word, ways in pack.disguises.items():
             known[word] = sorted({*known.get(word, []), *ways})
     return known
-
-
-def load_scorecard(text: str, name: str, packs: Sequence[Pack]) -> Scorecard:
-    """A scorecard from its YAML text, checked against the packs. Raises RulebookError."""
-    raw = read(text, name)
-    card = validated(Scorecard, raw, name)
-    problems = [(line_of(raw, loc), what) for loc, what in _weights(card) + _placements(card, rules_of(packs))]
-    if problems:
-        raise RulebookError("\n".join(f"{name}:{line} {what}" for line, what in sorted(problems)))
-    return card
 
 
 def rules_of(packs: Iterable[Pack]) -> dict[str, Rule]:
@@ -171,42 +132,6 @@ def _refuse_circles(bound: Sequence[Pack]) -> None:
         pack = next(p for p in bound if circle[0] in p.lines)
         line = pack.lines[f"{circle[0]}.refers"]
         raise RulebookError(f"{pack.name}:{line} 规则互相引用,绕成了圈:{' → '.join(circle)};请断开一处") from None
-
-
-def _weights(card: Scorecard) -> list[tuple[Place, str]]:
-    problems: list[tuple[Place, str]] = []
-    if (total := round(sum(s.weight for s in card.sections), 6)) != 100:
-        problems.append((("sections",), f"各部分的 weight 加起来是 {total:g},要正好 100;请改正"))
-    for i, section in enumerate(card.sections):
-        if (total := round(sum(item.weight for item in section.items), 6)) != section.weight:
-            what = f"「{section.title}」各项的 weight 加起来是 {total:g},要等于这部分的 {section.weight:g};请改正"
-            problems.append((("sections", i, "items"), what))
-    return problems
-
-
-def _placements(card: Scorecard, rules: Mapping[str, Rule]) -> list[tuple[Place, str]]:
-    """Every item is named once; every rule exists, may deduct, and is in one item only: a finding costs once."""
-    problems: list[tuple[Place, str]] = []
-    items, placed = set[str](), set[str]()
-    for i, section in enumerate(card.sections):
-        for j, item in enumerate(section.items):
-            loc = ("sections", i, "items", j)
-            if item.id in items:
-                problems.append(((*loc, "id"), f"「{item.id}」这一项重复了;请改名"))
-            items.add(item.id)
-            for k, rule_id in enumerate(item.rules):
-                if what := _placement_problem(rule_id, rules, placed):
-                    problems.append(((*loc, "rules", k), what))
-                placed.add(rule_id)
-    return problems
-
-
-def _placement_problem(rule_id: str, rules: Mapping[str, Rule], placed: set[str]) -> str:
-    if rule_id not in rules:
-        return f"规则「{rule_id}」不存在{closest(rule_id, rules)}"
-    if rules[rule_id].who == "customer":
-        return f"规则「{rule_id}」看的是顾客的话,不能算客服的分;请删去"
-    return f"规则「{rule_id}」已经在别的项里;请删去一处" if rule_id in placed else ""
 
 
 def _rule_lines(raw: Any, i: int, rule: Rule) -> list[tuple[str, int]]:

@@ -9,10 +9,12 @@ import duckdb
 from reports.queries import Row, grouped, rows
 
 WORST = 5
+TRAINED_RULES = 5  # of a person, those that came up most
+TRAINED_EACH = 3  # sentences of a rule
 # The worst first, but another rule before the same rule again; then severity, then the newest.
 _WORST = """
     WITH found AS (
-        SELECT c.shop, {agent} AS agent, f.finding_id, f.conversation_id, f.seq, f."start", f."end", f.quote, f.rule_id,
+        SELECT c.shop, {agent} AS agent, f.finding_id, f.conversation_id, f.seq, f."start", f."end", f.quote, f.rewrite, f.rule_id,
                e.points, r.severity, c.day, c.started_at, m.text, m.sent_at,
                CASE r.severity WHEN 'redline' THEN 0 WHEN 'major' THEN 1 WHEN 'minor' THEN 2 ELSE 3 END AS gravity
         FROM findings f JOIN entries e ON e.finding_id = f.finding_id AND e.cause = 'finding'
@@ -75,10 +77,35 @@ def worst_of_shop(con: duckdb.DuckDBPyConnection) -> list[Row]:
     return [f | {"who": who[f["finding_id"]]} for f in found]
 
 
+def training(con: duckdb.DuckDBPyConnection) -> list[Row]:
+    """Each agent's own sentences that have a better wording: of the rules that came up most, the newest of each.
+
+    `n_found` is how often the rule came up; the same words twice are shown once.
+    """
+    return rows(con, """
+        WITH said AS (
+            SELECT c.shop, f.agent, f.finding_id, f.conversation_id, f.seq, f."start", f."end", f.rule_id, f.rewrite, c.day, c.started_at,
+                   m.text, count(*) OVER (PARTITION BY c.shop, f.agent, f.rule_id) AS n_found
+            FROM findings f JOIN rules r ON r.rule_id = f.rule_id AND r.severity <> 'info'
+            JOIN conversations c ON c.conversation_id = f.conversation_id
+            JOIN messages m ON m.conversation_id = f.conversation_id AND m.seq = f.seq
+            WHERE f.agent IS NOT NULL AND f.rewrite IS NOT NULL
+        ), distinct_said AS (
+            SELECT * FROM said
+            QUALIFY row_number() OVER (PARTITION BY shop, agent, rule_id, text ORDER BY started_at DESC NULLS LAST, finding_id) = 1
+        ), ranked AS (
+            SELECT *, dense_rank() OVER (PARTITION BY shop, agent ORDER BY n_found DESC, rule_id) AS of_rules,
+                   row_number() OVER (PARTITION BY shop, agent, rule_id ORDER BY started_at DESC NULLS LAST, finding_id) AS of_rule
+            FROM distinct_said
+        )
+        SELECT * FROM ranked WHERE of_rules <= ? AND of_rule <= ?
+        ORDER BY shop, agent, of_rules, of_rule""", [TRAINED_RULES, TRAINED_EACH])  # fmt: skip
+
+
 def pending(con: duckdb.DuckDBPyConnection, limit: int) -> list[Row]:
     """Redlines that wait for a person's word, the newest of each agent, with how many there are."""
     return rows(con, """
-        SELECT c.shop, f.agent, f.finding_id, f.conversation_id, f.seq, f."start", f."end", f.quote, f.rule_id, e.points,
+        SELECT c.shop, f.agent, f.finding_id, f.conversation_id, f.seq, f."start", f."end", f.quote, f.rewrite, f.rule_id, e.points,
                r.severity, c.day, m.text, m.sent_at, count(*) OVER (PARTITION BY c.shop, f.agent) AS n_pending
         FROM findings f JOIN rules r ON r.rule_id = f.rule_id AND r.severity = 'redline'
         JOIN scores s ON s.conversation_id = f.conversation_id AND s.agent IS NOT DISTINCT FROM f.agent AND s.is_redline_pending

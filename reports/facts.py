@@ -41,6 +41,8 @@ class Facts(NamedTuple):
     mix: Groups  # (shop, agent); the shop's own under (shop, None)
     rule_counts: Groups  # (shop, agent)
     given_back: Groups  # (shop, agent)
+    cards: Groups  # (shop, agent)
+    training: Groups  # (shop, agent)
     worst: Groups  # (shop, agent); the shop's own under (shop, None)
     pending: Groups  # (shop, agent)
     others: Groups  # (shop, agent)
@@ -88,6 +90,7 @@ def gather(con: duckdb.DuckDBPyConnection) -> Facts:
         mix=grouped(queries.case_mix(con), "shop", "agent"),
         rule_counts=grouped(queries.rule_counts(con), "shop", "agent"),
         given_back=grouped(queries.given_back(con), "shop", "agent"),
+        cards=grouped(queries.cards(con), "shop", "agent"), training=grouped(evidence.training(con), "shop", "agent"),
         worst=grouped(evidence.worst(con), "shop", "agent") | grouped(evidence.worst_of_shop(con), "shop", "agent"),
         pending=grouped(evidence.pending(con, MOST_PENDING), "shop", "agent"),
         others=grouped(evidence.others(con), "shop", "agent"), pace=pace.gather(con),
@@ -104,7 +107,7 @@ class Links(NamedTuple):
 
 def links(facts: Facts) -> Links:
     """Pages of every agent, and of the conversations that some page leads to."""
-    lists = (facts.worst, facts.pending, facts.others, facts.pace.broken, facts.turning.sentences)
+    lists = (facts.worst, facts.pending, facts.others, facts.training, facts.pace.broken, facts.turning.sentences)
     led_to = [r for groups in lists for found in groups.values() for r in found]
     talks = sorted({r["conversation_id"] for r in led_to})
     return Links(

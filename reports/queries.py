@@ -188,18 +188,19 @@ def case_mix(con: duckdb.DuckDBPyConnection) -> list[Row]:
 
 
 def rule_counts(con: duckdb.DuckDBPyConnection) -> list[Row]:
-    """What each rule found and cost: shop, agent, item, rule_id, n_findings, n_conversations, points."""
+    """What each rule found and cost: shop, agent, scorecard, rule_id, n_findings, n_conversations, points."""
     return rows(con, """
-        SELECT c.shop, f.agent, f.rule_id, count(*) AS n_findings,
+        SELECT c.shop, f.agent, s.scorecard, f.rule_id, count(*) AS n_findings,
                count(DISTINCT f.conversation_id) AS n_conversations, coalesce(sum(e.points), 0) AS points
         FROM findings f JOIN conversations c USING (conversation_id) LEFT JOIN entries e USING (finding_id)
+        LEFT JOIN scores s ON s.conversation_id = f.conversation_id AND s.agent = f.agent
         WHERE f.agent IS NOT NULL GROUP BY ALL ORDER BY ALL""")  # fmt: skip
 
 
 def given_back(con: duckdb.DuckDBPyConnection) -> list[Row]:
-    """Entries without a finding (caps, reviews): shop, agent, item, cause, n, points."""
+    """Entries without a finding (caps, reviews): shop, agent, scorecard, item, cause, n, points."""
     return rows(con, """
-        SELECT c.shop, e.agent, e.item, e.cause, count(*) AS n, sum(e.points) AS points
+        SELECT c.shop, e.agent, e.scorecard, e.item, e.cause, count(*) AS n, sum(e.points) AS points
         FROM entries e JOIN conversations c USING (conversation_id)
         WHERE e.cause <> 'finding' AND e.agent IS NOT NULL GROUP BY ALL ORDER BY ALL""")  # fmt: skip
 
@@ -210,7 +211,7 @@ def moments(con: duckdb.DuckDBPyConnection) -> list[Row]:
         SELECT shop, agent, rule_id, met, applies, wilson_low(met, applies) AS low, wilson_high(met, applies) AS high
         FROM (SELECT c.shop, m.agent, m.rule_id, count(*) FILTER (WHERE is_met) AS met, count(*) AS applies
               FROM moments m JOIN conversations c USING (conversation_id)
-              JOIN rules r ON r.rule_id = m.rule_id AND r.severity <> 'info'
+              JOIN rules r ON r.rule_id = m.rule_id AND r.severity <> 'info' AND r.category = 'politeness'
               GROUP BY GROUPING SETS ((c.shop, m.agent, m.rule_id), (c.shop, m.rule_id))
               HAVING GROUPING(m.agent) = 1 OR m.agent IS NOT NULL)
         ORDER BY shop, agent NULLS FIRST, rule_id""")  # fmt: skip
@@ -220,13 +221,21 @@ def rules(con: duckdb.DuckDBPyConnection) -> dict[str, Row]:
     """rule_id -> the rule, with its item on the scorecard where it has one."""
     return {r["rule_id"]: r for r in rows(con, """
         SELECT r.*, i.item, i.title AS item_title, i.title_en AS item_title_en, i.weight AS item_weight
-        FROM rules r LEFT JOIN (SELECT rule_id, min(item) AS item, min(title) AS title, min(title_en) AS title_en, min(weight) AS weight
+        FROM rules r LEFT JOIN (SELECT rule_id, arg_min(item, rowid) AS item, arg_min(title, rowid) AS title,
+                                       arg_min(title_en, rowid) AS title_en, arg_min(weight, rowid) AS weight
                                 FROM scorecard_items GROUP BY rule_id) i USING (rule_id)""")}  # fmt: skip
 
 
-def scorecard(con: duckdb.DuckDBPyConnection) -> list[Row]:
-    """section_title(s), item, title(s), weight and its rules, in the order of the card."""
+def cards(con: duckdb.DuckDBPyConnection) -> list[Row]:
+    """By which cards each agent was judged: shop, agent, scorecard, mean qa, n conversations."""
     return rows(con, """
-        SELECT scorecard, section, section_title, section_title_en, item, title, title_en, weight,
+        SELECT shop, agent, scorecard, avg(qa) AS qa, count(*) AS n
+        FROM scores WHERE agent IS NOT NULL AND qa IS NOT NULL GROUP BY ALL ORDER BY ALL""")  # fmt: skip
+
+
+def scorecard(con: duckdb.DuckDBPyConnection) -> list[Row]:
+    """scorecard with its title(s), section_title(s), item, title(s), weight and its rules, in the order of the card."""
+    return rows(con, """
+        SELECT scorecard, card_title, card_title_en, section, section_title, section_title_en, item, title, title_en, weight,
                list(rule_id ORDER BY rowid) AS rules
         FROM scorecard_items GROUP BY ALL ORDER BY min(rowid)""")  # fmt: skip

@@ -18,7 +18,7 @@ def quoted(facts: Facts, links: Links, w: Words, finding: Row, agent: str | None
     anchor = f"#m{finding['seq']}" if finding["seq"] is not None else ""
     return {
         "finding": finding, "rule": rule, "title": w.title(rule), "severity": w.one("severity", rule["severity"]),
-        "pieces": pieces, "points": finding["points"], "href": links.talks[finding["conversation_id"]] + anchor,
+        "rewrite": finding["rewrite"], "pieces": pieces, "points": finding["points"], "href": links.talks[finding["conversation_id"]] + anchor,
         "is_pending": rule["severity"] == "redline",
         "name": next((a["name"] for a in facts.agents if (a["shop"], a["agent"]) == author), agent),
         "agent_href": links.agents.get(author),

@@ -5,10 +5,10 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from reports import casemix, charts, promises, sparks, staffing
+from reports import casemix, charts, marks, promises, sparks, staffing
 from reports.facts import Facts, Links
 from reports.html import page, picture
-from reports.queries import Row, Value
+from reports.queries import Row, Value, grouped
 from reports.quotes import quoted
 from reports.shop import trends
 from reports.views import BLOCKS
@@ -25,7 +25,7 @@ def render(facts: Facts, links: Links, w: Words, agent: Row) -> str:
     blocks = [_block(facts, w, agent, group, drawn.get(chief)) for group, (chief, _) in BLOCKS.items()]
     return page(
         "agent.html", w=w, root="../", facts=facts, agent=agent, blocks=blocks, headlines=_headlines(facts, w, agent),
-        shop=next(s for s in facts.shops if s["shop"] == shop), waits=_waits(facts, w, agent), card=_card(facts, w, agent),
+        shop=next(s for s in facts.shops if s["shop"] == shop), waits=_waits(facts, w, agent), cards=_cards(facts, w, agent), training=_training(facts, links, w, agent),
         promises=promises.lines(facts, w, shop, who), loads=staffing.loads(facts, w, agent),
         moments=_moments(facts, w, agent), thin=_short(facts, w, "conversations", agent),
         mix=[m for m in (casemix.line(facts, w, shop, who, agent["name"]), casemix.line(facts, w, shop, None, w.whole_shop)) if m["n"]],
@@ -92,18 +92,37 @@ def _waits(facts: Facts, w: Words, agent: Row) -> dict[str, Any] | None:
     return {"src": picture(charts.waits(own, charts.bins_of(everyone), target, "s")), "alt": alt}
 
 
-def _card(facts: Facts, w: Words, agent: Row) -> dict[str, Any]:
-    """The scorecard's items that lost points, in its order; the sum of all entries is what the mean score lacks to 100."""
+def _training(facts: Facts, links: Links, w: Words, agent: Row) -> list[dict[str, Any]]:
+    """The person's own sentences, rule by rule, each beside what to say instead."""
+    by_rule = grouped(facts.training.get((agent["shop"], agent["agent"]), []), "rule_id")
+    return [
+        {"title": w.title(facts.rules[rule]), "why": facts.rules[rule]["why"], "n": said[0]["n_found"],
+         "lines": [{"pieces": marks.around(s["text"], s["start"], s["end"]), "rewrite": s["rewrite"], "day": s["day"],
+                    "href": f"{links.talks[s['conversation_id']]}#m{s['seq']}"} for s in said]}
+        for (rule,), said in by_rule.items()
+    ]  # fmt: skip
+
+
+def _cards(facts: Facts, w: Words, agent: Row) -> list[dict[str, Any]]:
+    """A table for each scorecard that judged the person's conversations; named where the night used several."""
     here = (agent["shop"], agent["agent"])
-    counts = {r["rule_id"]: r for r in facts.rule_counts.get(here, [])}
-    back = {r["item"]: r for r in facts.given_back.get(here, [])}
-    items = [_item(facts, w, item, counts, back.pop(item["item"], None)) for item in facts.scorecard]
+    titles = {i["scorecard"]: w.title(i, "card_title") for i in facts.scorecard}
+    judged = {c["scorecard"]: c for c in facts.cards.get(here, [])}
+    used = [card for card in titles if card in judged] or list(titles)[-1:]
+    return [_card(facts, w, here, card, judged.get(card)) | {"title": titles[card] if len(titles) > 1 else ""} for card in used]
+
+
+def _card(facts: Facts, w: Words, here: tuple[str, str], card: str, judged: Row | None) -> dict[str, Any]:
+    """A card's items that lost points, in its order; the sum of all entries is what the mean score lacks to 100."""
+    counts = {r["rule_id"]: r for r in facts.rule_counts.get(here, []) if r["scorecard"] == card}
+    back = {r["item"]: r for r in facts.given_back.get(here, []) if r["scorecard"] == card}
+    mine = [item for item in facts.scorecard if item["scorecard"] == card]
+    items = [_item(facts, w, item, counts, back.pop(item["item"], None)) for item in mine]
     spoilt = [i for i in items if i["rules"]]
     lost = sum((i["lost"] for i in spoilt), sum((r["points"] for r in back.values()), Decimal(0)))
-    qa = facts.value("qa_score", *here)
     return {
         "lines": spoilt, "clean": w.join([i["title"] for i in items if not i["rules"]]), "lost": lost,
-        "n": sum(r["n_findings"] for i in spoilt for r in i["rules"]), "qa": qa if qa and qa.value is not None else None,
+        "n": sum(r["n_findings"] for i in spoilt for r in i["rules"]), "qa": judged,
     }  # fmt: skip
 
 

@@ -69,14 +69,15 @@ def _ledger(facts: Facts, w: Words, talk: Talk, score: Row, numbers: dict[str, i
     if score["qa"] is not None and left != score["qa"]:
         raise ValueError(f"{score['conversation_id']}: 100 + Σ entries = {left}, score = {score['qa']}")
     seqs = {f["finding_id"]: f["seq"] for f in talk.findings}
-    items = {i["item"]: w.title(i) for i in facts.scorecard}
+    rewrites = {f["finding_id"]: f["rewrite"] for f in talk.findings}
+    items = {(i["scorecard"], i["item"]): w.title(i) for i in facts.scorecard}
     entries = []
     for e in mine:
         rule = facts.rules.get(e["rule_id"])
         entries.append(e | {
             "said": w.title(rule) if rule else w.one("cause", e["cause"]), "why": w.one("cause", e["cause"]),
-            "item_title": items.get(e["item"], ""), "number": numbers.get(e["finding_id"]), "seq": seqs.get(e["finding_id"]),
-            "is_redline": bool(rule and rule["severity"] == "redline"), "rewrite": rule["rewrite"] if rule else "",
+            "item_title": items.get((e["scorecard"], e["item"]), ""), "number": numbers.get(e["finding_id"]), "seq": seqs.get(e["finding_id"]),
+            "is_redline": bool(rule and rule["severity"] == "redline"), "rewrite": rewrites.get(e["finding_id"]),
         })  # fmt: skip
     name = next((m["name"] for m in talk.messages if m["agent"] == score["agent"] and m["name"]), score["agent"])
     return {"score": score, "name": name or w.nobody, "entries": entries}

@@ -35,7 +35,8 @@ BLOCKS: dict[str, tuple[str, tuple[str, ...]]] = {
         "conversations", "receptions", "first_response", "first_response_p90", "first_response_30s", "preliminary_5min",
         "average_response", "response_p50", "response_p90", "response_3min", "slow_response", "stalling", "unanswered",
         "concurrency", "concurrency_p90", "reply_ratio", "reply_ratio_chars", "handling_time")),
-    "quality": ("qa_score", ("qa_score", "final_score", "negative_language", "politeness", "solution_24h", "recontact_72h")),
+    "quality": ("qa_score", ("qa_score", "final_score", "negative_language", "politeness", "flow", "apology_first", "blame_shifting",
+                             "solution_24h", "recontact_72h")),
     "satisfaction": ("csat", ("csat", "dsat", "rated_rate", "invited_rate", "mood_shift", "mood_end")),
     "sales": ("conversion_d3", (
         "inquiries", "conversion_d1", "conversion_d3", "sales", "sales_net", "paid_orders", "sales_per_buyer",

@@ -9,8 +9,9 @@ import polars as pl
 
 from pipelines import rules
 from qc.detectors import Inspection, inspect
-from qc.rulebook import Pack, Scorecard
+from qc.rulebook import Pack
 from qc.rulecheck import Talk, talk
+from qc.scorecards import Scorecard
 
 DATA = Path(__file__).parent.parent / "data"
 
@@ -39,8 +40,8 @@ def inspected(*dialogues: str) -> Inspection:
     return inspect(*heard(*dialogues), shipped())
 
 
-# Hints about habits, in almost every talk: left out of what the written dialogues must give.
-HABITS = ("NO_PLEASE", "NO_WARMTH", "INFORMAL_YOU", "BARE_ANSWER")
+# Hints about habits and steps, in almost every talk: left out of what the written dialogues must give.
+HABITS = ("NO_PLEASE", "NO_WARMTH", "INFORMAL_YOU", "BARE_ANSWER", "APOLOGISES")
 
 
 def found(*dialogues: str) -> list[tuple[int | None, str, str | None]]:

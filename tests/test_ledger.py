@@ -7,7 +7,8 @@ from qc import frames
 from qc.detectors import inspect
 from qc.ledger import Ledger, score
 from qc.rule import Cap
-from qc.rulebook import Scorecard, load_scorecard, rules_of
+from qc.rulebook import rules_of
+from qc.scorecards import Scorecard, load_scorecard
 from tests.talk import general, heard, shipped
 
 LINES = st.sampled_from(
@@ -23,7 +24,7 @@ TALKS = st.lists(st.lists(LINES, min_size=1, max_size=8).map("\n".join), min_siz
 
 def scored(*dialogues: str, card: Scorecard | None = None) -> Ledger:
     talk = heard(*dialogues)
-    return score(*inspect(*talk, shipped()), talk.messages, shipped(), card or general())
+    return score(*inspect(*talk, shipped()), talk.messages, shipped(), [card or general()])
 
 
 @settings(max_examples=120, deadline=None)
@@ -46,7 +47,7 @@ def test_the_sum_of_entries_is_the_weighted_mean_of_the_items(dialogues: list[st
     talk = heard(*dialogues)
     findings, moments = inspect(*talk, shipped())
     rules = rules_of(shipped())
-    scores = score(findings, moments, talk.messages, shipped(), general()).scores
+    scores = score(findings, moments, talk.messages, shipped(), [general()]).scores
     for conversation, agent, qa in scores.select("conversation_id", "agent", "qa").rows():
         mine = findings.filter(conversation_id=conversation, agent=agent)["rule_id"].to_list()
         due = set(moments.filter(conversation_id=conversation, agent=agent)["rule_id"])
@@ -63,11 +64,11 @@ def test_the_sum_of_entries_is_the_weighted_mean_of_the_items(dialogues: list[st
 def test_neither_order_nor_doubled_messages_change_the_ledger(dialogues: list[str], random) -> None:  # type: ignore[no-untyped-def]
     talk = heard(*dialogues)
     findings, moments = inspect(*talk, shipped())
-    expected = score(findings, moments, talk.messages, shipped(), general())
+    expected = score(findings, moments, talk.messages, shipped(), [general()])
     order = [*range(talk.messages.height), 0]
     random.shuffle(order)
     shuffled = (frame.sample(fraction=1, shuffle=True) for frame in (findings, moments))
-    again = score(*shuffled, talk.messages[order], shipped(), general())
+    again = score(*shuffled, talk.messages[order], shipped(), [general()])
     assert again.entries.equals(expected.entries)
     assert again.scores.equals(expected.scores)
 
@@ -141,7 +142,7 @@ def test_rounding_never_takes_more_than_everything() -> None:
     lost = ("CANNOT", "NO_WAY", "URGES_BACK", "ABUSE", "OFF_PLATFORM", "OVERPROMISE")
     talk = heard("服: 我不能,不行,急什么,滚蛋,加微信,绝对没问题")
     packs = _dear(lost)
-    entries, scores = score(*inspect(*talk, packs), talk.messages, packs, six(*lost))
+    entries, scores = score(*inspect(*talk, packs), talk.messages, packs, [six(*lost)])
     assert scores["qa"].to_list() == [0.0]
     assert entries["points"].sum() == pytest.approx(-100)
     assert entries.filter(pl.col("item").is_null())["points"].to_list() == [0.0002]
@@ -150,7 +151,7 @@ def test_rounding_never_takes_more_than_everything() -> None:
 def test_where_no_item_applies_there_is_no_score() -> None:
     card = six("NO_APOLOGY", "NO_FAREWELL")
     talk = heard("服: 您好\n客: 怎么办")
-    entries, scores = score(*inspect(*talk, shipped()), talk.messages, shipped(), card)
+    entries, scores = score(*inspect(*talk, shipped()), talk.messages, shipped(), [card])
     assert entries.is_empty()
     assert scores["qa"].to_list() == [None]
 
@@ -158,7 +159,7 @@ def test_where_no_item_applies_there_is_no_score() -> None:
 def test_without_agents_names_a_conversation_still_has_its_score() -> None:
     talk = heard("客: 在吗\n服: 不行")
     messages = talk.messages.with_columns(agent=pl.lit(None, pl.String))
-    entries, scores = score(*inspect(messages, talk.turns, shipped()), messages, shipped(), general())
+    entries, scores = score(*inspect(messages, talk.turns, shipped()), messages, shipped(), [general()])
     assert scores.height == 1
     assert scores["qa"].item() == round(100 + entries["points"].sum(), 4) < 100
     assert frames.of(frames.Score, scores).equals(scores)
@@ -169,7 +170,7 @@ def capped(talk: str, **cap: float) -> Ledger:
     limit = lambda r: r.model_copy(update={"cap": Cap(**cap)}) if r.id == "CANNOT" else r  # noqa: E731
     packs = [p._replace(rules=tuple(map(limit, p.rules))) for p in shipped()]
     said = heard(talk)
-    return score(*inspect(*said, packs), said.messages, packs, general())
+    return score(*inspect(*said, packs), said.messages, packs, [general()])
 
 
 def test_a_cap_gives_back_what_a_rule_took_beyond_it_in_an_entry_of_its_own() -> None:
@@ -196,8 +197,8 @@ def test_a_confirmed_redline_is_a_veto_and_qa_stays() -> None:
     verdicts = pl.DataFrame(
         {"finding_id": [*mine, *theirs], "is_confirmed": [True] * len(mine) + [False] * len(theirs)}
     )
-    before = score(findings, moments, talk.messages, shipped(), general())
-    entries, scores = score(findings, moments, talk.messages, shipped(), general(), verdicts)
+    before = score(findings, moments, talk.messages, shipped(), [general()])
+    entries, scores = score(findings, moments, talk.messages, shipped(), [general()], verdicts=verdicts)
     assert scores["qa"].equals(before.scores["qa"])
     assert before.scores["is_redline_pending"].all() and not scores["is_redline_pending"].any()
     assert scores.filter(agent="甲")["final"].item() == 0 < scores.filter(agent="甲")["qa"].item()

@@ -5,8 +5,9 @@ import pytest
 from pipelines import rules
 from qc.detectors import DETECTORS
 from qc.rule import Rule
-from qc.rulebook import Pack, RulebookError, bind, load_pack, load_scorecard, pack_hash, rules_of
+from qc.rulebook import Pack, RulebookError, bind, load_pack, pack_hash, rules_of
 from qc.rulecheck import check, prove
+from qc.scorecards import load_scorecard
 from tests.talk import DATA, general, pleasantries, shipped
 
 PACK = """\

@@ -25,19 +25,45 @@ WITH grains AS (
     -- 消息数,不是命中数:一句话里两处只算一句;只提示、不扣分的规则不算
     SELECT f.conversation_id, f.agent, count(DISTINCT f.seq) AS n FROM findings f JOIN rules r USING (rule_id)
     WHERE r.category = 'negative_language' AND r.severity <> 'info' AND f.seq IS NOT NULL GROUP BY ALL
+), blame AS (
+    -- 推责、拖着不办、争吵,每处算一次
+    SELECT f.conversation_id, f.agent, count(*) AS n FROM findings f JOIN rules r USING (rule_id)
+    WHERE r.category IN ('blame_shifting', 'stalling', 'quarrel') AND r.severity <> 'info' GROUP BY ALL
 ), all_conversations AS NOT MATERIALIZED (
     SELECT grain, c.shop, CASE grain WHEN 'agent' THEN s.agent WHEN 'team' THEN a.team END AS who, c.channel, c.hour, c.day,
            c.conversation_id AS unit, avg(s.qa) AS qa, avg(s.final) AS final, c.mood_end, c.mood_shift, c.handling_s,
            c.is_recontacted, c.is_mature_recontact,
-           coalesce(sum(n.n), 0) AS n_negative
+           coalesce(sum(n.n), 0) AS n_negative, coalesce(sum(b.n), 0) AS n_blame, c.phase
     FROM conversations c LEFT JOIN scores s USING (conversation_id) LEFT JOIN agents a ON a.shop = c.shop AND a.agent = s.agent
-    LEFT JOIN negative n ON n.conversation_id = s.conversation_id AND n.agent IS NOT DISTINCT FROM s.agent, grains
+    LEFT JOIN negative n ON n.conversation_id = s.conversation_id AND n.agent IS NOT DISTINCT FROM s.agent
+    LEFT JOIN blame b ON b.conversation_id = s.conversation_id AND b.agent IS NOT DISTINCT FROM s.agent, grains
     WHERE grain = 'shop' OR who IS NOT NULL GROUP BY ALL
 ), all_moments AS NOT MATERIALIZED (
     SELECT grain, c.shop, CASE grain WHEN 'agent' THEN m.agent WHEN 'team' THEN a.team END AS who, c.channel, c.hour, c.day,
            m.conversation_id || ':' || m.rule_id || '@' || coalesce(m.agent, '') AS unit, m.is_met
-    FROM moments m JOIN rules r ON r.rule_id = m.rule_id AND r.severity <> 'info' JOIN conversations c USING (conversation_id)
+    FROM moments m JOIN rules r ON r.rule_id = m.rule_id AND r.severity <> 'info' AND r.category = 'politeness' JOIN conversations c USING (conversation_id)
     LEFT JOIN agents a ON a.shop = c.shop AND a.agent = m.agent, grains
+    WHERE grain = 'shop' OR who IS NOT NULL
+), all_stages AS NOT MATERIALIZED (
+    -- 打招呼、询问、推荐、议价、道别:售前会话里适用的每一步一行,有一位做到就算做到
+    SELECT grain, c.shop, CASE grain WHEN 'agent' THEN m.agent WHEN 'team' THEN a.team END AS who, c.channel, c.hour, c.day,
+           m.conversation_id || ':' || m.rule_id AS unit, bool_or(m.is_met) AS is_met
+    FROM moments m JOIN conversations c USING (conversation_id) LEFT JOIN agents a ON a.shop = c.shop AND a.agent = m.agent, grains
+    WHERE m.rule_id IN ('NO_GREETING', 'NO_ASKING', 'NO_RECOMMENDATION', 'NO_BARGAIN_ANSWER', 'NO_FAREWELL') AND c.phase = 'pre'
+      AND (grain = 'shop' OR who IS NOT NULL) GROUP BY ALL
+), refused AS (
+    -- 投诉之后第一次说不;在它之前(或同一句里先)致过歉没有,谁致的都算。算在说不的客服名下
+    SELECT no.conversation_id, arg_min(no.agent, (no.seq, no."start", no.rule_id)) AS agent,
+           coalesce(min((sorry.seq, sorry."start")) <= min((no.seq, no."start")), false) AS is_apology_first
+    FROM (SELECT conversation_id, min(seq) AS seq FROM findings WHERE rule_id = 'CUSTOMER_COMPLAINS' GROUP BY ALL) complaint
+    JOIN findings no ON no.conversation_id = complaint.conversation_id AND no.seq > complaint.seq
+     AND no.rule_id IN ('GENTLE_REFUSAL', 'CANNOT', 'MAY_NOT', 'WILL_NOT', 'UNWILLING', 'NO_WAY', 'NOT_MY_JOB', 'HELPLESS', 'COLD_REFUSAL', 'UNFAIR_TERMS')
+    LEFT JOIN findings sorry ON sorry.conversation_id = complaint.conversation_id AND sorry.seq > complaint.seq AND sorry.rule_id = 'APOLOGISES'
+    GROUP BY no.conversation_id
+), all_refused AS NOT MATERIALIZED (
+    SELECT grain, c.shop, CASE grain WHEN 'agent' THEN r.agent WHEN 'team' THEN a.team END AS who, c.channel, c.hour, c.day,
+           r.conversation_id AS unit, r.is_apology_first
+    FROM refused r JOIN conversations c USING (conversation_id) LEFT JOIN agents a ON a.shop = c.shop AND a.agent = r.agent, grains
     WHERE grain = 'shop' OR who IS NOT NULL
 ), all_paces AS NOT MATERIALIZED (
     SELECT grain, t.shop, CASE grain WHEN 'agent' THEN t.responsible WHEN 'team' THEN a.team END AS who, t.channel, hour(t.asked_at) AS hour,
@@ -120,6 +146,9 @@ WITH grains AS (
     UNION ALL SELECT 'recontact_72h', grain, shop, who, channel, hour, day, unit, is_recontacted::INT, 1, is_mature_recontact
     FROM all_conversations WHERE is_recontacted IS NOT NULL
     UNION ALL SELECT 'politeness', grain, shop, who, channel, hour, day, unit, is_met::INT, 1, true FROM all_moments
+    UNION ALL SELECT 'flow', grain, shop, who, channel, hour, day, unit, is_met::INT, 1, true FROM all_stages
+    UNION ALL SELECT 'apology_first', grain, shop, who, channel, hour, day, unit, is_apology_first::INT, 1, true FROM all_refused
+    UNION ALL SELECT 'blame_shifting', grain, shop, who, channel, hour, day, unit, n_blame, 1, true FROM all_conversations WHERE phase = 'after'
     UNION ALL SELECT 'csat', grain, shop, who, channel, hour, day, unit, (stars >= 4)::INT, 1, true FROM all_ratings WHERE stars IS NOT NULL
     UNION ALL SELECT 'dsat', grain, shop, who, channel, hour, day, unit, (stars <= 2)::INT, 1, true FROM all_ratings WHERE stars IS NOT NULL
     UNION ALL SELECT 'rated_rate', grain, shop, who, channel, hour, day, unit, (stars IS NOT NULL)::INT, 1, true FROM all_ratings WHERE invited_at IS NOT NULL
