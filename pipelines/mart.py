@@ -11,7 +11,7 @@ import duckdb
 import polars as pl
 from ruamel.yaml import YAML
 
-from pipelines import store
+from pipelines import satisfaction, store
 from pipelines.store import MODELS
 from qc import (
     adjust,
@@ -37,6 +37,7 @@ from qc.metrics import BY_PROFILE, KPIS, REASONS
 from qc.places import Beside
 from qc.profiles import Profile
 from qc.rulebook import Pack, rules_of
+from qc.satisfaction import Weights
 from qc.scorecards import Scorecard
 
 # In the order they build on each other; each is models/<name>.sql.
@@ -49,6 +50,7 @@ TABLES = (
 # What is compared like with like: table -> what tells its comparisons apart; the cases are models/cases/<name>.sql.
 ADJUSTED = {"like_with_like": ("metric",), "quality_worth": ("factor", "metric")}
 STRATA = ("topic", "price_band", "is_returning", "hour_band")  # the last is given up first where others are too few
+LAST = ("predicted_csat",)  # made from the tables before it
 ON_TOP = (
     "observations",
     "metrics",
@@ -91,7 +93,8 @@ Step = Callable[[str], None]
 
 
 def build(
-    con: duckdb.DuckDBPyConnection, book: Book, as_of: datetime | None, score: Score, step: Step, mood_grams: pl.DataFrame
+    con: duckdb.DuckDBPyConnection, book: Book, as_of: datetime | None, score: Score, step: Step, mood_grams: pl.DataFrame,
+    satisfied: Weights | None = None,
 ) -> None:  # fmt: skip
     """Facts of the warehouse -> every table of the attached `mart`. `score(texts) -> (text, p_…)`; `step` names progress.
 
@@ -142,6 +145,10 @@ def build(
     step("汇总")
     for name in TABLES:
         con.execute(f"CREATE TABLE mart.{name} AS {_sql(MODELS / f'{name}.sql')}")
+    con.register("predicted_", satisfaction.predicted(con, satisfied))
+    for name in LAST:
+        con.execute(f"CREATE TABLE mart.{name} AS {_sql(MODELS / f'{name}.sql')}")
+    con.unregister("predicted_")
     for name, keys in ADJUSTED.items():
         con.register("adjusted_", _adjusted(con, name, keys))
         con.execute(f"CREATE TABLE mart.{name} AS SELECT * FROM adjusted_ ORDER BY ALL")
@@ -196,7 +203,7 @@ def finish(path: Path) -> None:
 
 def meanings() -> dict[str, str]:
     """table -> its first line, what it means."""
-    folders = {**dict.fromkeys(TABLES, MODELS), **dict.fromkeys(ON_TOP, MODELS / "mart")}
+    folders = {**dict.fromkeys((*TABLES, *LAST), MODELS), **dict.fromkeys(ON_TOP, MODELS / "mart")}
     first = {n: (f / f"{n}.sql").read_text(encoding="utf-8").splitlines()[0] for n, f in folders.items()}
     return {n: line.removeprefix("-- ") for n, line in first.items()} | COPIED_MEANING
 
@@ -272,7 +279,7 @@ def _reference(con: duckdb.DuckDBPyConnection, book: Book, unasked: Mapping[str,
 
 def _range(unit: str) -> tuple[float | None, float | None]:
     """What a number of this unit can be at least and at most; an interval goes no further. Means are shown unscaled."""
-    return {"mood": (-1.0, 1.0), "分": (0.0, 100.0)}.get(unit, (0.0, None))
+    return {"mood": (-1.0, 1.0), "%": (0.0, 1.0), "分": (0.0, 100.0)}.get(unit, (0.0, None))
 
 
 def _comment(con: duckdb.DuckDBPyConnection) -> None:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import duckdb
 from pydantic import BaseModel
 
-from pipelines import ingest, mart, scoring, settings, sources, store
+from pipelines import ingest, mart, satisfaction, scoring, settings, sources, store
 from pipelines.ingest import Outcome, Progress
 from pipelines.mart import Book
 from qc import rulebook
@@ -143,7 +143,8 @@ def _rebuild(
 ) -> tuple[bool, datetime | None]:  # fmt: skip
     as_of = request.as_of or _newest(con)
     model = scoring.model(home, chosen.sentiment)
-    fingerprint = _fingerprint(con, book, as_of, model.version, request.lang)
+    satisfied = satisfaction.load(home)
+    fingerprint = _fingerprint(con, book, as_of, [model.version, satisfied], request.lang)
     last = con.execute(
         "SELECT fingerprint FROM runs WHERE outcome = 'published' ORDER BY run_id DESC LIMIT 1"
     ).fetchone()
@@ -152,7 +153,7 @@ def _rebuild(
     run_id = _begin(con, book, as_of, model.version, fingerprint, files)
     try:
         with store.mart_in_the_making(con, home) as path:
-            mart.build(con, book, as_of, scoring.cached(con, model, step), step, scoring.grams(model))
+            mart.build(con, book, as_of, scoring.cached(con, model, step), step, scoring.grams(model), satisfied)
             _end(con, run_id, "published")
             con.execute("INSERT INTO mart.runs SELECT * FROM warehouse.runs ORDER BY run_id")
             store.detach(con)
@@ -168,7 +169,7 @@ def _newest(con: duckdb.DuckDBPyConnection) -> datetime | None:
     return row[0] if row else None
 
 
-def _fingerprint(con: duckdb.DuckDBPyConnection, book: Book, as_of: datetime | None, model: str, lang: str) -> str:
+def _fingerprint(con: duckdb.DuckDBPyConnection, book: Book, as_of: datetime | None, model: object, lang: str) -> str:
     """Everything that decides what the mart holds and the pages show."""
     facts = con.execute("SELECT source_id, reader, n_stored FROM sources ORDER BY source_id").fetchall()
     reviews = con.execute("SELECT count(*), max(reviewed_at)::VARCHAR, (SELECT count(*) FROM erasures) FROM reviews").fetchone()

@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import NamedTuple
 from uuid import uuid4
 
+import duckdb
 import numpy as np
 import polars as pl
 
-from pipelines import scoring, store
+from pipelines import store
 from pipelines.labels import LabelsError
 from qc import judging, satisfaction, sentiment
 from qc.judging import Case, Estimate
@@ -24,9 +25,9 @@ from qc.snow import Bools, Floats
 
 OWN, BEFORE = "satisfaction.json", "satisfaction-before.json"
 LEAST_TALKS, LEAST_OF_A_KIND = 100, 20
-SPOKEN = """SELECT conversation_id, seq, sender_kind, text, mood::DOUBLE AS mood FROM messages WHERE content_kind = 'text' ORDER BY ALL"""
-TURNS = "SELECT conversation_id, is_first, is_answered, wait_s FROM turns WHERE is_counted ORDER BY ALL"
-COMPLAINTS = "SELECT conversation_id FROM findings WHERE rule_id LIKE 'COMPLAINT%' ORDER BY ALL"
+SPOKEN = """SELECT conversation_id, seq, sender_kind, text, mood::DOUBLE AS mood FROM {mart}.messages WHERE content_kind = 'text' ORDER BY ALL"""
+TURNS = "SELECT conversation_id, is_first, is_answered, wait_s FROM {mart}.turns WHERE is_counted ORDER BY ALL"
+COMPLAINTS = "SELECT conversation_id FROM {mart}.findings WHERE rule_id = 'CUSTOMER_COMPLAINS' ORDER BY ALL"
 # As csat has it: four stars and five.
 RATED = "SELECT conversation_id, avg(stars) >= 4 AS is_satisfied FROM ratings WHERE stars IS NOT NULL AND conversation_id IS NOT NULL GROUP BY ALL ORDER BY ALL"
 
@@ -53,8 +54,19 @@ class Outcome(NamedTuple):
 def of_mart(home: Path) -> Rated:
     """The rated talks of the published mart."""
     with store.open_mart(home) as con:
-        talks = satisfaction.talks(store.frame(con, SPOKEN), store.frame(con, TURNS), store.frame(con, COMPLAINTS))
-        return rated(talks, store.frame(con, RATED))
+        return rated(talks(con, "main"), store.frame(con, RATED))
+
+
+def talks(con: duckdb.DuckDBPyConnection, mart: str) -> Talks:
+    """What the model goes by, of every talk of a mart (a schema)."""
+    return satisfaction.talks(*(store.frame(con, q.format(mart=mart)) for q in (SPOKEN, TURNS, COMPLAINTS)))
+
+
+def predicted(con: duckdb.DuckDBPyConnection, weights: Weights | None) -> pl.DataFrame:
+    """conversation_id, p, model for the mart in the making; nothing without a model."""
+    if weights is None:
+        return pl.DataFrame(schema={"conversation_id": pl.String, "p": pl.Float64, "model": pl.String})
+    return satisfaction.apply(talks(con, "mart"), weights).with_columns(model=pl.lit(weights.name))
 
 
 def rated(talks: Talks, labels: pl.DataFrame) -> Rated:
@@ -165,6 +177,8 @@ RECIPES: dict[str, Sequence[Recipe]] = {
 
 def of_others(home: Path, name: str, folder: Path) -> tuple[Rated, pl.DataFrame]:
     """One of SETS, with its messages."""
+    from pipelines import scoring
+
     text = (folder / SETS[name][1]).read_text(encoding="utf-8")
     if name == "weibo_helpdesk":
         found = [([("customer" if t["sender"] == "customer" else "agent", u) for t in x["turns"] for u in t["utterances"]],

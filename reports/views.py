@@ -19,7 +19,7 @@ SUMMARY: dict[str, tuple[str, str]] = {
 
 # The shop's key figures, in reading order.
 TILES = (
-    "conversations", "first_response", "first_response_30s", "unanswered", "qa_score", "politeness", "csat", "inquiries",
+    "conversations", "first_response", "first_response_30s", "unanswered", "qa_score", "politeness", "csat", "predicted_csat", "inquiries",
     "conversion_d3", "sales", "sales_net", "sales_per_buyer",
 )  # fmt: skip
 

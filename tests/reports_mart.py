@@ -9,7 +9,7 @@ from pipelines import mart
 
 CHAT_TABLES = (
     "messages", "conversations", "turns", "profile_turns", "findings", "entries", "scores", "moments", "agents", "ratings", "receptions",
-    "inquiries", "inquiry_agents", "promises", "coverage", "case_reasons",
+    "predicted_csat", "inquiries", "inquiry_agents", "promises", "coverage", "case_reasons",
 )  # fmt: skip
 ONLY_ORDERS = [
     *(f"DELETE FROM {t}" for t in CHAT_TABLES), "UPDATE orders SET customer = NULL", "DELETE FROM attributions WHERE NOT is_primary",

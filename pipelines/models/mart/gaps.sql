@@ -17,6 +17,8 @@ SELECT k.metric, h.shop, CASE
                       'refunded_orders', 'refund_time', 'sales_net_per_buyer', 'paid_order_rate') THEN CASE WHEN NOT h.orders THEN 'no_orders' ELSE 'no_observation' END
     WHEN k."group" = 'sales' AND NOT h.orders THEN 'no_orders'
     WHEN k."group" = 'sales' AND NOT h.buyers THEN 'no_buyer_ids'
+    WHEN k.metric = 'predicted_csat' THEN CASE WHEN NOT h.chats THEN 'no_chats'
+        WHEN EXISTS (SELECT 1 FROM predicted_csat p WHERE p.shop = h.shop AND p.p IS NOT NULL) THEN 'no_observation' ELSE 'no_satisfaction_model' END
     WHEN k."group" = 'satisfaction' AND NOT h.ratings THEN 'no_ratings'
     WHEN k.metric IN ('invited_rate', 'rated_rate') AND NOT h.invitations THEN 'no_invitations'
     WHEN k."group" = 'satisfaction' THEN 'no_observation'

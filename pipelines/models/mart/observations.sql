@@ -97,6 +97,11 @@ WITH grains AS (
            hour(coalesce(r.rated_at, r.invited_at)) AS hour, r.day, r.conversation_id AS unit, r.invited_at, r.stars
     FROM ratings r LEFT JOIN agents a USING (shop, agent) LEFT JOIN conversations c ON c.conversation_id = r.conversation_id, grains
     WHERE grain = 'shop' OR who IS NOT NULL
+), all_predicted AS NOT MATERIALIZED (
+    SELECT grain, p.shop, CASE grain WHEN 'agent' THEN p.agent WHEN 'team' THEN a.team END AS who, c.channel, c.hour, p.day,
+           p.conversation_id AS unit, p.p
+    FROM predicted_csat p JOIN conversations c USING (conversation_id) LEFT JOIN agents a ON a.shop = p.shop AND a.agent = p.agent, grains
+    WHERE NOT p.is_rated AND p.p IS NOT NULL AND (grain = 'shop' OR who IS NOT NULL)
 ), all_inquiries AS NOT MATERIALIZED (
     SELECT 'shop' AS grain, i.shop, NULL AS who, c.channel, hour(i.asked_at) AS hour, i.day, i.customer AS unit,
            i.is_paid_d1 AS is_hit_d1, i.is_paid_d3 AS is_hit_d3, i.is_mature_d1, i.is_mature_d3, i.is_ordered_d3, i.is_kept
@@ -150,6 +155,7 @@ WITH grains AS (
     UNION ALL SELECT 'apology_first', grain, shop, who, channel, hour, day, unit, is_apology_first::INT, 1, true FROM all_refused
     UNION ALL SELECT 'blame_shifting', grain, shop, who, channel, hour, day, unit, n_blame, 1, true FROM all_conversations WHERE phase = 'after'
     UNION ALL SELECT 'csat', grain, shop, who, channel, hour, day, unit, (stars >= 4)::INT, 1, true FROM all_ratings WHERE stars IS NOT NULL
+    UNION ALL SELECT 'predicted_csat', grain, shop, who, channel, hour, day, unit, p::DOUBLE, 1, true FROM all_predicted
     UNION ALL SELECT 'dsat', grain, shop, who, channel, hour, day, unit, (stars <= 2)::INT, 1, true FROM all_ratings WHERE stars IS NOT NULL
     UNION ALL SELECT 'rated_rate', grain, shop, who, channel, hour, day, unit, (stars IS NOT NULL)::INT, 1, true FROM all_ratings WHERE invited_at IS NOT NULL
     UNION ALL SELECT 'invited_rate', c.grain, c.shop, c.who, c.channel, c.hour, c.day, c.unit, (r.unit IS NOT NULL)::INT, 1, true
