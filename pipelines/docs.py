@@ -13,12 +13,14 @@ import polars as pl
 from typer.main import get_command
 
 from pipelines import mart, rule_manual, settings, store
+from pipelines import rules as rule_files
 from pipelines.mapping import load
 from pipelines.resources import data_dir
 from pipelines.sources import READERS, vendor
 from qc import rulebook
 from qc.intake import NATIVE, REQUIRED
 from qc.metrics import KPIS, REASONS
+from qc.scorecards import Applies, Scorecard
 from qc.shop import CLASSES
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -77,16 +79,26 @@ def rules() -> str:
         parts.append(
             f"\n## {pack.title} {pack.title_en}\n\n{_table(['编号', '名称', '轻重', '扣分', '为什么', '建议说法', '出处', '例句 中/不中'], rows)}"
         )
-    card = book.scorecard
-    rows = [
-        (s.title, f"{s.weight:g}", i.title, f"{i.weight:g}", "、".join(f"`{r}`" for r in i.rules))
-        for s in card.sections
-        for i in s.items
-    ]
-    parts.append(
-        f"\n## 评分卡 {card.title}\n\n质检分 = 100 × Σ(权重 × 得分) ÷ Σ(适用项的权重)。\n\n{_table(['分区', '权重', '评分项', '权重', '规则'], rows)}"
-    )
+    parts.append("\n## 评分卡 Scorecards\n\n质检分 = 100 × Σ(权重 × 得分) ÷ Σ(适用项的权重)。\n")
+    for name in ("general", "pre_sale", "after_sale"):
+        parts.append(_scorecard(rule_files.load_scorecard(data_dir() / "scorecards" / f"{name}.yaml", book.packs)))
     return "".join(parts)
+
+
+def _scorecard(card: Scorecard) -> str:
+    meant = ";".join(f"{aspect} {'、'.join(values)}" for aspect, values in card.meant_for.aspects().items())
+    rows = [
+        (s.title, f"{s.weight:g}", i.title, f"{i.weight:g}", f"{i.deduction:g}" if i.deduction else "–", _applies(i.applies),
+         "、".join(f"`{r}`" for r in i.rules))
+        for s in card.sections for i in s.items
+    ]  # fmt: skip
+    table = _table(["分区", "权重", "评分项", "权重", "每处扣", "哪些会话才看", "规则"], rows)
+    return f"\n### {card.title} `{card.scorecard}`\n\n几张卡一起用时给:{meant or '其余的会话'}。每处扣「–」的照规则自己的扣分。\n\n{table}"
+
+
+def _applies(applies: Applies) -> str:
+    said = [f"{aspect}: {'、'.join(values)}" for aspect, values in applies.aspects().items()]
+    return ";".join([*said, *(f"找到过 `{rule}`" for rule in applies.found)]) or "–"
 
 
 def tables() -> str:
