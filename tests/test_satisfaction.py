@@ -49,8 +49,12 @@ def test_no_string_of_fewer_talks_than_allowed_is_kept() -> None:
 
 def test_without_a_model_it_is_null_with_a_reason(sample_home: Path) -> None:
     with store.open_mart(sample_home) as con:
-        assert con.execute("SELECT DISTINCT p, reason FROM predicted_csat").fetchall() == [(None, "no_satisfaction_model")]
-        assert con.execute("SELECT reason FROM gaps WHERE metric = 'predicted_csat'").fetchall() == [("no_satisfaction_model",)]
+        assert con.execute("SELECT DISTINCT p, reason FROM predicted_csat").fetchall() == [
+            (None, "no_satisfaction_model")
+        ]
+        assert con.execute("SELECT reason FROM gaps WHERE metric = 'predicted_csat'").fetchall() == [
+            ("no_satisfaction_model",)
+        ]
 
 
 def test_nothing_to_undo_is_said(tmp_path: Path) -> None:
