@@ -84,6 +84,6 @@ def test_the_page_counts_sentences_and_names_nobody(sample_home: Path, tmp_path:
         names = [n for (n,) in con.execute("SELECT name FROM agents").fetchall()]
     assert "{} 个会话可看变化:好转 {},变差 {}".format(*told) in source
     table = source[source.index("变差的会话里最低点之前的话") :]
-    heads = re.findall(r"<th[^>]*>(.*?)<", table)
+    heads = re.findall(r"<th [^>]*>(.*?)<", table)
     assert heads[:2] == ["客服说的", "最低点之前"]
     assert names and not any(f">{name}</a>" in table for name in names)
