@@ -72,7 +72,9 @@ def predicted(con: duckdb.DuckDBPyConnection, weights: Weights | None) -> pl.Dat
 def rated(talks: Talks, labels: pl.DataFrame) -> Rated:
     """labels(conversation_id, is_satisfied) -> the talks that have one."""
     kept = talks.features.join(labels, on="conversation_id", maintain_order="left")
-    strings = talks.strings.join(kept.select("conversation_id"), on="conversation_id", how="semi", maintain_order="left")
+    strings = talks.strings.join(
+        kept.select("conversation_id"), on="conversation_id", how="semi", maintain_order="left"
+    )
     return Rated(Talks(kept.drop("is_satisfied"), strings), kept["is_satisfied"].to_numpy())
 
 
@@ -80,11 +82,15 @@ def try_out(home: Path, given: Rated) -> Outcome:
     """The candidate, cross-validated by talk beside the base rate and the model in use, on talks that one has not learnt."""
     ids, y = given.talks.features["conversation_id"], given.is_satisfied
     if y.size < LEAST_TALKS or min(y.sum(), (~y).sum()) < LEAST_OF_A_KIND:
-        raise LabelsError(f"有评价的会话 {y.size} 个,其中满意 {int(y.sum())} 个;至少要 {LEAST_TALKS} 个,满意和不满意各 {LEAST_OF_A_KIND} 个")
+        raise LabelsError(
+            f"有评价的会话 {y.size} 个,其中满意 {int(y.sum())} 个;至少要 {LEAST_TALKS} 个,满意和不满意各 {LEAST_OF_A_KIND} 个"
+        )
     marks, used = _marks(ids), load(home)
     is_new = ~np.isin(marks, _learnt(home))
     if is_new.sum() < LEAST_TALKS or np.unique(y[is_new]).size < 2:
-        raise LabelsError(f"在用的模型已经学过这些评价;新的只有 {int(is_new.sum())} 个会话,至少要 {LEAST_TALKS} 个才比得出好坏")
+        raise LabelsError(
+            f"在用的模型已经学过这些评价;新的只有 {int(is_new.sum())} 个会话,至少要 {LEAST_TALKS} 个才比得出好坏"
+        )
     case = _case(satisfaction.cross_validated(given.talks, y)[is_new], y[is_new])
     base = satisfaction.both(_base(ids, y)[is_new])
     now = satisfaction.both(satisfaction.apply(given.talks, used)["p"].to_numpy()[is_new]) if used else None
@@ -118,7 +124,9 @@ def load(home: Path) -> Weights | None:
         told = json.loads(path.read_text(encoding="utf-8"))
         return Weights(told["name"], told["bias"], {k: tuple(v) for k, v in told["features"].items()}, told["strings"])
     except (ValueError, KeyError, TypeError) as e:
-        raise LabelsError(f"{path}: 满意度模型文件读不出({e});删掉它,或用 qc train satisfaction --undo 换回上一个") from e
+        raise LabelsError(
+            f"{path}: 满意度模型文件读不出({e});删掉它,或用 qc train satisfaction --undo 换回上一个"
+        ) from e
 
 
 def _learnt(home: Path) -> list[str]:
@@ -133,7 +141,9 @@ def install(home: Path, done: Outcome) -> Path:
     if path.exists():
         path.replace(path.with_name(BEFORE))
     part = path.with_suffix(f".{uuid4().hex}.part")
-    part.write_text(json.dumps({**done.weights._asdict(), "learnt": done.learnt}, ensure_ascii=False, indent=1), encoding="utf-8")
+    part.write_text(
+        json.dumps({**done.weights._asdict(), "learnt": done.learnt}, ensure_ascii=False, indent=1), encoding="utf-8"
+    )
     part.replace(path)
     return path
 
@@ -164,7 +174,10 @@ def told(done: Outcome) -> list[list[str]]:
     from pipelines.evaluate import shown
 
     names = {"log_loss": "对数损失(越小越好)", "auc_polar": "AUC", "ece": "校准误差 ECE"}
-    return [[name, shown(done.base[k]), shown(done.before[k]) if done.before else "–", shown(done.after[k])] for k, name in names.items()]
+    return [
+        [name, shown(done.base[k]), shown(done.before[k]) if done.before else "–", shown(done.after[k])]
+        for k, name in names.items()
+    ]
 
 
 # Labelled talks of others, for measuring only: file, and how its labels say that the customer was satisfied.
@@ -186,25 +199,39 @@ def of_others(home: Path, name: str, folder: Path) -> tuple[Rated, pl.DataFrame]
     else:
         listed = [json.loads(line) for line in text.splitlines()]
         found = [([(m["role"], m["text"]) for m in x["messages"]], x["overall3"] == 2) for x in listed]
-    rows = [(f"{n:05d}", seq, who, said) for n, (talk, _) in enumerate(found) for seq, (who, said) in enumerate(talk, 1)]
+    rows = [
+        (f"{n:05d}", seq, who, said) for n, (talk, _) in enumerate(found) for seq, (who, said) in enumerate(talk, 1)
+    ]
     messages = pl.DataFrame(rows, schema=["conversation_id", "seq", "sender_kind", "text"], orient="row")
     own = messages.filter(pl.col("sender_kind") == "customer")
     felt = sentiment.score(own["text"], model=scoring.model(home, "shop"))
     moods = own.select("conversation_id", "seq", mood=felt["p_positive"] - felt["p_negative"])
     messages = messages.join(moods, on=["conversation_id", "seq"], how="left")
-    labels = pl.DataFrame({"conversation_id": [f"{n:05d}" for n in range(len(found))], "is_satisfied": [y for _, y in found]})
+    labels = pl.DataFrame(
+        {"conversation_id": [f"{n:05d}" for n in range(len(found))], "is_satisfied": [y for _, y in found]}
+    )
     return rated(satisfaction.talks(messages), labels), messages
 
 
 def measured(given: Rated, recipes: Sequence[Recipe]) -> dict[str, Estimate]:
     """Cross-validated, every measure with its interval."""
-    return judging.estimates(_case(satisfaction.cross_validated(given.talks, given.is_satisfied, recipes), given.is_satisfied))
+    return judging.estimates(
+        _case(satisfaction.cross_validated(given.talks, given.is_satisfied, recipes), given.is_satisfied)
+    )
 
 
 def politeness(given: Rated, messages: pl.DataFrame) -> Estimate:
     """AUC of how often the agents say 您 a message, by itself; under ½ the polite talks are the worse rated."""
-    said = messages.filter(pl.col("sender_kind") == "agent").group_by("conversation_id").agg(n=pl.col("text").str.count_matches("您").mean())
-    n = given.talks.features.select("conversation_id").join(said, on="conversation_id", how="left", maintain_order="left")["n"].fill_null(0)
+    said = (
+        messages.filter(pl.col("sender_kind") == "agent")
+        .group_by("conversation_id")
+        .agg(n=pl.col("text").str.count_matches("您").mean())
+    )
+    n = (
+        given.talks.features.select("conversation_id")
+        .join(said, on="conversation_id", how="left", maintain_order="left")["n"]
+        .fill_null(0)
+    )
     return judging.estimates(_case(n.rank("average").to_numpy() / (len(n) + 1), given.is_satisfied))["auc_polar"]
 
 
@@ -215,7 +242,9 @@ def page(home: Path, folder: Path) -> str:
     parts = [PAGE]
     for name, (title, _) in SETS.items():
         given, messages = of_others(home, name, folder)
-        parts.append(f"\n## {title}\n\n`{name}`:{given.is_satisfied.size:,} 个会话,满意的占 {given.is_satisfied.mean():.1%}。\n\n")
+        parts.append(
+            f"\n## {title}\n\n`{name}`:{given.is_satisfied.size:,} 个会话,满意的占 {given.is_satisfied.mean():.1%}。\n\n"
+        )
         parts.append("| 用什么 | AUC | 校准误差 ECE | 对数损失 |\n| --- | --- | --- | --- |\n")
         for which, recipes in RECIPES.items():
             m = measured(given, recipes)

@@ -120,7 +120,9 @@ def _strings(spoke: pl.DataFrame, last: pl.DataFrame) -> pl.DataFrame:
     said = pl.concat([last.select("conversation_id", "text", who=pl.lit("客:")),
                       spoke.filter(~pl.col("is_customer")).select("conversation_id", "text", who=pl.lit("服:"))])  # fmt: skip
     plain = pl.col("text").str.to_lowercase().str.replace_all(r"\d", "0").str.replace_all(r"\s+", " ")
-    letters = said.with_columns(message=pl.int_range(pl.len()), letter=(pl.lit("^") + plain + pl.lit("$")).str.split(""))
+    letters = said.with_columns(
+        message=pl.int_range(pl.len()), letter=(pl.lit("^") + plain + pl.lit("$")).str.split("")
+    )
     letters = letters.explode("letter").drop("text")
     each, run = [], pl.lit("")
     for n in range(LONGEST):
@@ -140,7 +142,11 @@ def apply(known: Talks, weights: Weights) -> pl.DataFrame:
                          schema={"string": pl.String, "weight": pl.Float64})  # fmt: skip
     pushed = known.strings.join(table, on="string", maintain_order="left").group_by("conversation_id", maintain_order=True).agg(
         push=(pl.col("share") * pl.col("weight")).sum())  # fmt: skip
-    more = f.select("conversation_id").join(pushed, on="conversation_id", how="left", maintain_order="left")["push"].fill_null(0)
+    more = (
+        f.select("conversation_id")
+        .join(pushed, on="conversation_id", how="left", maintain_order="left")["push"]
+        .fill_null(0)
+    )
     return f.select("conversation_id", p=pl.Series(1 / (1 + np.exp(-(logit + more.to_numpy())))))
 
 
@@ -154,9 +160,7 @@ def learn(known: Talks, is_satisfied: Bools, recipes: Sequence[Recipe], name: st
 def _learn(known: Talks, label: Ints, recipe: Recipe, name: str) -> tuple[float, Weights]:
     """Log loss on inner folds, and the weights."""
     x, scale, strings = _design(known, recipe)
-    strength = np.concatenate(
-        [np.full(len(scale), recipe.ridge), np.full(len(strings), recipe.strings_ridge), [1e-3]]
-    )
+    strength = np.concatenate([np.full(len(scale), recipe.ridge), np.full(len(strings), recipe.strings_ridge), [1e-3]])
     rows = Rows(x, label, np.ones((label.size, 2), np.bool_), np.ones(label.size))
     w = fitting.fit(rows, strength=strength, enough=learning.ROUGH)
     held = _held_out(rows, strength, w)
@@ -185,7 +189,9 @@ def _sharpness(logits: Floats, label: Ints, known: Bools) -> float:
 def _held_out(rows: Rows, strength: Floats, start: Floats) -> Floats:
     fold, held = learning.folds(np.arange(rows.label.size)), np.zeros((rows.label.size, 2))
     for k in range(learning.FOLDS):
-        w = fitting.fit(rows._replace(weight=(fold != k).astype(np.float64)), strength=strength, start=start, enough=learning.ROUGH)
+        w = fitting.fit(
+            rows._replace(weight=(fold != k).astype(np.float64)), strength=strength, start=start, enough=learning.ROUGH
+        )
         held[fold == k] = rows.x[fold == k] @ w
     return held
 
@@ -195,8 +201,14 @@ def _design(known: Talks, recipe: Recipe) -> tuple[Any, dict[str, tuple[float, f
     from scipy import sparse
 
     f = known.features
-    varied = {c: (round(float(f[c].mean()), 6), round(float(f[c].std()), 6)) for c in FEATURES if recipe.by_features and (f[c].std() or 0) > 1e-6}  # type: ignore[arg-type,operator]
-    dense = np.array([np.nan_to_num((f[c].to_numpy() - m) / s) for c, (m, s) in varied.items()]).T.reshape(f.height, len(varied))
+    varied = {
+        c: (round(float(f[c].mean()), 6), round(float(f[c].std()), 6))
+        for c in FEATURES
+        if recipe.by_features and (f[c].std() or 0) > 1e-6
+    }  # type: ignore[arg-type,operator]
+    dense = np.array([np.nan_to_num((f[c].to_numpy() - m) / s) for c, (m, s) in varied.items()]).T.reshape(
+        f.height, len(varied)
+    )
     s = known.strings if recipe.by_strings else known.strings.clear()
     s = s.filter(pl.len().over("string") >= LEAST_TALKS)
     strings = s["string"].unique().sort()
@@ -225,7 +237,10 @@ def folds_of(ids: pl.Series) -> Ints:
 
 def _some(known: Talks, kept: Bools) -> Talks:
     features = known.features.filter(pl.Series(kept))
-    return Talks(features, known.strings.join(features.select("conversation_id"), on="conversation_id", how="semi", maintain_order="left"))
+    return Talks(
+        features,
+        known.strings.join(features.select("conversation_id"), on="conversation_id", how="semi", maintain_order="left"),
+    )
 
 
 def both(p: Floats) -> Floats:

@@ -16,7 +16,9 @@ ENDS = ("better", "worse")
 
 def render(facts: Facts, links: Links, w: Words) -> str:
     """mood.html."""
-    sections = [_section(facts.turning, links, w, s["shop"]) for s in facts.shops if (s["shop"],) in facts.turning.counts]
+    sections = [
+        _section(facts.turning, links, w, s["shop"]) for s in facts.shops if (s["shop"],) in facts.turning.counts
+    ]
     return page("mood.html", w=w, root="", facts=facts, sections=sections, least=charts.SMALL_N)
 
 

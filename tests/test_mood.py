@@ -40,7 +40,9 @@ def one(con: duckdb.DuckDBPyConnection, talk: str, columns: str) -> tuple[object
 
 def test_the_lowest_point_and_the_sentence_before_it(con: duckdb.DuckDBPyConnection) -> None:
     assert one(con, "c1", "low_seq, before_low_seq, before_low_agent") == (3, 2, "小满")
-    assert one(con, "c4", "low_seq, before_low_seq, before_low_agent") == (5, 3, "小满"), "the earliest of equals; no bot"
+    assert one(con, "c4", "low_seq, before_low_seq, before_low_agent") == (5, 3, "小满"), (
+        "the earliest of equals; no bot"
+    )
     assert one(con, "c3", "low_seq, before_low_seq, before_low_agent") == (1, None, None), "nothing was said before it"
 
 
@@ -54,7 +56,9 @@ def test_thirds_and_lowest_point_follow_from_the_messages(sample_home: Path) -> 
         talks = con.execute("SELECT conversation_id, mood_first, mood_middle, mood_end, mood_shift, mood_low, low_seq, before_low_seq "
                             "FROM conversations").fetchall()  # fmt: skip
         said: dict[str, list[tuple[int, float]]] = {}
-        for c, seq, m in con.execute("SELECT conversation_id, seq, mood FROM messages WHERE mood IS NOT NULL ORDER BY ALL").fetchall():
+        for c, seq, m in con.execute(
+            "SELECT conversation_id, seq, mood FROM messages WHERE mood IS NOT NULL ORDER BY ALL"
+        ).fetchall():
             said.setdefault(c, []).append((seq, float(m)))
     assert sum(t[1] is not None for t in talks) > 500
     for c, first, middle, end, shift, low, low_seq, before in talks:
@@ -71,13 +75,15 @@ def test_thirds_and_lowest_point_follow_from_the_messages(sample_home: Path) -> 
 
 
 def test_the_page_counts_sentences_and_names_nobody(sample_home: Path, tmp_path: Path) -> None:
-    source = (pages.write(sample_home / "mart.duckdb", tmp_path / "reports", "zh").parent / "mood.html").read_text("utf-8")
+    source = (pages.write(sample_home / "mart.duckdb", tmp_path / "reports", "zh").parent / "mood.html").read_text(
+        "utf-8"
+    )
     with store.open_mart(sample_home) as con:
         told = con.execute("SELECT count(*), count(*) FILTER (WHERE mood_shift > 0.1), count(*) FILTER (WHERE mood_shift < -0.1) "
                            "FROM conversations WHERE mood_shift IS NOT NULL").fetchone() or ()  # fmt: skip
         names = [n for (n,) in con.execute("SELECT name FROM agents").fetchall()]
     assert "{} 个会话可看变化:好转 {},变差 {}".format(*told) in source
     table = source[source.index("变差的会话里最低点之前的话") :]
-    heads = re.findall(r"<th[^>]*>(.*?)<", table)
+    heads = re.findall(r"<th [^>]*>(.*?)<", table)
     assert heads[:2] == ["客服说的", "最低点之前"]
     assert names and not any(f">{name}</a>" in table for name in names)
