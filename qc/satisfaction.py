@@ -152,7 +152,7 @@ def apply(known: Talks, weights: Weights) -> pl.DataFrame:
 
 def learn(known: Talks, is_satisfied: Bools, recipes: Sequence[Recipe], name: str) -> Weights:
     """Weights from rated talks (a label a row of `known.features`) by the recipe that is likeliest on talks left out of them;
-    sharpened or softened so that probabilities hold there (`learning.sharpness`)."""
+    sharpened or softened so that probabilities hold there ."""
     tried = [_learn(known, is_satisfied.astype(np.int64), recipe, name) for recipe in recipes]
     return min(tried, key=lambda t: t[0])[1]
 
@@ -201,11 +201,9 @@ def _design(known: Talks, recipe: Recipe) -> tuple[Any, dict[str, tuple[float, f
     from scipy import sparse
 
     f = known.features
-    varied = {
-        c: (round(float(f[c].mean()), 6), round(float(f[c].std()), 6))
-        for c in FEATURES
-        if recipe.by_features and (f[c].std() or 0) > 1e-6
-    }  # type: ignore[arg-type,operator]
+    columns = {c: f[c].drop_nulls().to_numpy().astype(np.float64) for c in FEATURES if recipe.by_features}
+    spread = {c: (float(x.mean()), float(x.std(ddof=1))) for c, x in columns.items() if x.size > 1}
+    varied = {c: (round(m, 6), round(sd, 6)) for c, (m, sd) in spread.items() if sd > 1e-6}
     dense = np.array([np.nan_to_num((f[c].to_numpy() - m) / s) for c, (m, s) in varied.items()]).T.reshape(
         f.height, len(varied)
     )
