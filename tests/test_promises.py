@@ -26,6 +26,7 @@ def made(*dialogues: str, as_of: str = "2026-01-09") -> tuple[pl.DataFrame, pl.D
     """frames.Pace and frames.Promise of dialogues c1, c2, … of one customer."""
     now = datetime.fromisoformat(as_of)
     messages = talk([(f"c{i}", text) for i, text in enumerate(dialogues, 1)], pleasantries()).messages
+    messages = messages.with_columns(shop=pl.lit("店"))
     turns = turns_of(messages, FAIR, as_of=now, pleasantries=pleasantries())
     findings = inspect(messages, turns, shipped()).findings
     made = promises.measure(turns, messages, findings, FAIR, LEXICON, pleasantries(), as_of=now)
