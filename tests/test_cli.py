@@ -227,7 +227,7 @@ def test_a_trend_says_when_the_rules_have_changed(home: Path, tmp_path: Path) ->
     (rules / "words.yaml").write_text("pack: words\ntitle: 词\ntitle_en: Words\nrules: []\n", encoding="utf-8")
     qc("nightly", SAMPLE, "--home", home)
     assert "规则包" not in qc("trend", "qa_score", "--home", home).stderr
-    (rules / "words.yaml").write_text("pack: words\ntitle: 词\ntitle_en: Words\ndisguises: {微信: [微xin]}\nrules: []\n", encoding="utf-8")
+    (rules / "words.yaml").write_text("pack: words\ntitle: 词\ntitle_en: Words\ndisguises: {微信: [围心]}\nrules: []\n", encoding="utf-8")
     qc("nightly", SAMPLE, "--home", home)
     assert "两次的数不能直接相比" in qc("trend", "qa_score", "--home", home).stderr
     assert "规则包" not in qc("trend", "unanswered", "--home", home).stderr
