@@ -11,7 +11,7 @@ audit: $(VENV)/run.ok
 	@$(BIN)/qc nightly data/sample --home $(HOME_)
 
 test: $(VENV)/dev.ok
-	@$(BIN)/python -m pytest -n 2
+	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: $(VENV)/dev.ok
 	$(BIN)/ruff check .

@@ -121,25 +121,6 @@ def waits(own: dict[int, int], shop: dict[int, int], target: float, seconds: str
     return _svg(fig)
 
 
-def talk(
-    moods: Sequence[tuple[int, float]], found: Sequence[int], last: int, words: tuple[str, str, str], low: tuple[int, float] | None = None
-) -> str:
-    """A talk from its first to its last message: the customer's mood at each of theirs, the lowest ringed, a mark where a rule found something."""
-    good, bad, message = words
-    fig, ax = _canvas(96, left=0.11, bottom=0.3, top=0.96)
-    ax.axhline(0, color=FAINT, lw=0.8, zorder=0)
-    ax.plot([n for n, _ in moods], [m for _, m in moods], "o-", color=OWN, lw=1.6, ms=4)
-    if low:
-        ax.plot(*low, "o", ms=10, color=SHOP, mfc="none", mew=1.6, clip_on=False)
-    ax.plot(list(found), [-1.28] * len(found), "^", color=SHOP, ms=5, clip_on=False)
-    ax.set_ylim(-1.3, 1.15)
-    ax.set_xlim(0.4, last + 0.6)
-    ax.set_yticks([1, -1], [good, bad])
-    ax.set_xticks(sorted({1, (last + 1) // 2, last}))
-    ax.set_xlabel(message, fontsize=9, color=SOFT, labelpad=1)
-    return _svg(fig)
-
-
 def bins(own: Sequence[Row], shop: Sequence[Row], labels: Sequence[str], first: int, unit: str) -> str:
     """Medians a bin: own as dots with their intervals and n below, the shop's as a dashed line with its band."""
     fig, ax = _canvas(150, left=0.145, bottom=0.25, top=0.96)

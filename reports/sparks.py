@@ -1,10 +1,10 @@
-"""Drawings small enough to stand in a line of text: inline SVG made of numbers only, no text, no style."""
+"""Drawings small enough to write by hand: inline SVG of numbers and fixed words, its colours in the style sheet."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from reports.queries import Value
 
@@ -34,6 +34,28 @@ def stack(shares: Sequence[float]) -> Markup:
         )
         x += share * 600
     return _drawing("stack", 600, 12, parts)
+
+
+def talk(
+    moods: Sequence[tuple[int, float]], found: Sequence[int], last: int, words: tuple[str, str, str], alt: str, low: tuple[int, float] | None = None
+) -> Markup:
+    """A talk from its first to its last message: the customer's mood (−1..1) at each of theirs, the lowest ringed, a mark where a rule found something."""
+
+    def x(seq: int) -> str:
+        return f"{30 + 262 * (seq - 0.5) / last:.1f}"
+
+    def y(mood: float) -> str:
+        return f"{34 - 26 * mood:.1f}"
+
+    good, bad, axis = words
+    parts = [f'<path class="axis" d="M30 {y(0)}H292M30 72H292"/>', f'<path class="own" d="M{" L".join(f"{x(n)} {y(m)}" for n, m in moods)}"/>' if moods else ""]
+    parts += [f'<circle class="dot" cx="{x(n)}" cy="{y(m)}" r="2.2"/>' for n, m in moods]
+    parts += [f'<circle class="ring" cx="{x(low[0])}" cy="{y(low[1])}" r="5.5"/>'] if low else []
+    parts += [f'<path class="found" d="M{x(n)} 66l3.4 6h-6.8z"/>' for n in found]
+    parts += [f'<text class="left" x="25" y="{float(y(at)) + 3.5:.1f}">{escape(word)}</text>' for at, word in ((1, good), (-1, bad))]
+    parts += [f'<text x="{x(n)}" y="83">{n}</text>' for n in sorted({1, (last + 1) // 2, last})]
+    parts.append(f'<text x="161" y="96">{escape(axis)}</text>')
+    return Markup(f'<svg class="talk" viewBox="0 0 300 99" role="img" aria-label="{escape(alt)}">{"".join(parts)}</svg>')
 
 
 def _drawing(kind: str, width: int, height: int, parts: Sequence[str]) -> Markup:

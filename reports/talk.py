@@ -5,10 +5,10 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from reports import casemix, charts, marks, profiles, pushes
+from reports import casemix, marks, profiles, pushes, sparks
 from reports.evidence import Talk
 from reports.facts import Facts, Links
-from reports.html import page, picture
+from reports.html import page
 from reports.marks import Span
 from reports.queries import Row
 from reports.words import Words
@@ -120,18 +120,14 @@ def _mood(w: Words, talk: Talk, moods: list[Row]) -> dict[str, Any]:
     found = sorted({f["seq"] for f in talk.findings if f["seq"] is not None})
     c = talk.conversation
     low = (c["low_seq"], float(c["mood_low"])) if c["low_seq"] is not None else None
-    svg = charts.talk(
-        [(m["seq"], float(m["mood"])) for m in moods],
-        found,
-        talk.messages[-1]["seq"],
-        (w.mood_good, w.mood_bad, w.mood_axis),
-        low,
-    )
     said = w.mood_few
     if len(moods) >= LEAST_MOODS:
         said = w.mood_from_to.format(n=len(moods), a=f"{moods[0]['mood']:+.2f}", b=f"{moods[-1]['mood']:+.2f}")
-    return {"src": picture(svg), "said": said, "alt": w.mood_alt.format(n=len(moods), k=len(found), said=said),
-            "low": _low(w, talk), "thirds": _thirds(w, talk.conversation)}  # fmt: skip
+    drawn = sparks.talk(
+        [(m["seq"], float(m["mood"])) for m in moods], found, talk.messages[-1]["seq"], (w.mood_good, w.mood_bad, w.mood_axis),
+        w.mood_alt.format(n=len(moods), k=len(found), said=said), low,
+    )  # fmt: skip
+    return {"drawn": drawn, "said": said, "low": _low(w, talk), "thirds": _thirds(w, talk.conversation)}
 
 
 def _low(w: Words, talk: Talk) -> dict[str, Any] | None:

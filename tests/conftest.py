@@ -1,7 +1,10 @@
 """One workspace of the sample shop for all tests, and fresh ones that share its sentiment tables (they take 12 s to build)."""
 
+import fcntl
 import os
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -22,11 +25,26 @@ def quiet(*_: object) -> None:
     """Progress that nobody reads."""
 
 
+def of_the_run(factory: pytest.TempPathFactory) -> Path:
+    """The folder of this run that all its workers see."""
+    own = factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+
+@contextmanager
+def one_at_a_time(folder: Path) -> Iterator[None]:
+    """What workers share is made by one of them while the others wait."""
+    with folder.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 @pytest.fixture(scope="session")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.getbasetemp().parent / "qc-models"
-    folder.mkdir(exist_ok=True)
-    snow_tables.load(folder)
+    folder = of_the_run(tmp_path_factory) / "qc-models"
+    with one_at_a_time(folder):
+        folder.mkdir(exist_ok=True)
+        snow_tables.load(folder)
     return folder
 
 
@@ -40,11 +58,14 @@ def home(tmp_path: Path, models: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def sample_home(tmp_path_factory: pytest.TempPathFactory, models: Path) -> Path:
-    folder = tmp_path_factory.mktemp("sample") / "home"
-    folder.mkdir()
-    (folder / "models").symlink_to(models)
-    night(folder, data_dir() / "sample")
-    return folder
+    """Made by whichever worker comes first; each has a copy of its own."""
+    made, folder = of_the_run(tmp_path_factory) / "qc-sample", tmp_path_factory.mktemp("sample") / "home"
+    with one_at_a_time(made):
+        if not (made / "mart.duckdb").exists():
+            made.mkdir()
+            (made / "models").symlink_to(models)
+            night(made, data_dir() / "sample")
+    return Path(shutil.copytree(made, folder, symlinks=True))
 
 
 def night(
