@@ -124,15 +124,16 @@ def waits(own: dict[int, int], shop: dict[int, int], target: float, seconds: str
 def bins(own: Sequence[Row], shop: Sequence[Row], labels: Sequence[str], first: int, unit: str) -> str:
     """Medians a bin: own as dots with their intervals and n below, the shop's as a dashed line with its band."""
     fig, ax = _canvas(150, left=0.145, bottom=0.25, top=0.96)
-    _band(ax, [(r["bin"], r["low"], r["high"]) for r in shop])
+    _band(ax, [(r["bin"], r["low"], r["high"]) for r in shop if r["low"] is not None])
     _line(ax, [(r["bin"], r["value"]) for r in shop], color=SHOP, lw=1.3, ls=(0, (3, 2)))
     for r in own:
         pale = r["n"] < SMALL_N
-        ax.plot([r["bin"]] * 2, [r["low"], r["high"]], color=OWN, lw=1.6, alpha=0.35 if pale else 1, solid_capstyle="butt")
+        if r["low"] is not None:
+            ax.plot([r["bin"]] * 2, [r["low"], r["high"]], color=OWN, lw=1.6, alpha=0.35 if pale else 1, solid_capstyle="butt")
         ax.plot([r["bin"]], [r["value"]], "o", ms=5, color=OWN, mfc="white" if pale else OWN, mew=1)
     # Who has few turns in a bin does not stretch the scale.
     enough = [r for r in own if r["n"] >= SMALL_N]
-    known = [r[k] for r in (*enough, *shop) for k in ("low", "high")] + [r["value"] for r in own]
+    known = [r[k] for r in (*enough, *shop) for k in ("low", "high") if r[k] is not None] + [r["value"] for r in own]
     _scale(ax, [0, *known], unit)
     counts = {r["bin"]: f"{r['n']:,}" for r in own}
     places = range(first, first + len(labels))

@@ -61,13 +61,12 @@ def broken(con: duckdb.DuckDBPyConnection, limit: int) -> list[Row]:
 def waits(con: duckdb.DuckDBPyConnection, bin_: str) -> list[Row]:
     """Median of min(wait, 600), unanswered as 600, a bin: shop, agent (NULL: the shop), bin, value, low, high, n.
 
-    The interval is that of metric(): order statistics, free of distribution.
+    The interval is that of metric(): order statistics, free of distribution; none under eight turns.
     """
     return rows(con, f"""
         SELECT shop, agent, bin, n, list_aggregate(ordered, 'quantile_cont', 0.5) AS value,
-               ordered[greatest(1, floor(n * 0.5 - reach)::BIGINT)] AS low, ordered[least(n, ceil(n * 0.5 + reach)::BIGINT + 1)] AS high
-        FROM (SELECT shop, agent, bin, count(*) AS n, list_sort(list(least(coalesce(wait_s, 600), 600))) AS ordered,
-                     1.959963984540054 * sqrt(count(*) * 0.25) AS reach
+               quantile_low(ordered, n, 0.5) AS low, quantile_high(ordered, n, 0.5) AS high
+        FROM (SELECT shop, agent, bin, count(*) AS n, list_sort(list(least(coalesce(wait_s, 600), 600))) AS ordered
               FROM (SELECT shop, responsible AS agent, ({bin_})::INT AS bin, wait_s FROM turns
                     WHERE is_counted AND n_open IS NOT NULL)
               GROUP BY GROUPING SETS ((shop, agent, bin), (shop, bin)))

@@ -143,6 +143,20 @@ def test_the_interval_of_a_rate_is_wilson_s(mart: duckdb.DuckDBPyConnection) -> 
         assert (low, high) == pytest.approx(wilson(k, n, 1.959963984540054), abs=1e-9)
 
 
+@pytest.mark.parametrize(("q", "fewest"), [(0.5, 8), (0.9, 53)])
+def test_the_interval_of_a_quantile_holds_it_95_times_in_100_or_is_not_told(
+    mart: duckdb.DuckDBPyConnection, q: float, fewest: int
+) -> None:
+    """Of the values 1..n the bounds are ranks; how often they hold the quantile is a binomial sum (David and Nagaraja, Order Statistics, 7.1)."""
+    ranks = mart.execute(
+        "SELECT n, quantile_low(range(1, n + 1), n, $q), quantile_high(range(1, n + 1), n, $q) FROM range(1, 200) t(n)", {"q": q}
+    ).fetchall()
+    assert [n for n, low, _ in ranks if low is not None][:1] == [fewest]
+    for n, low, high in ranks[fewest - 1 :]:
+        if low is not None:
+            assert sum(math.comb(n, k) * q**k * (1 - q) ** (n - k) for k in range(low, high)) >= 0.94, n
+
+
 def of_agents(mart: duckdb.DuckDBPyConnection, metric: str) -> dict[str, tuple[float, int]]:
     return {
         a: (v, n) for _, a, v, _, _, n in mart.execute("SELECT * FROM metric(?, NULL, NULL)", [metric]).fetchall() if a

@@ -5,6 +5,13 @@ CREATE OR REPLACE MACRO wilson_low(k, n) AS
 CREATE OR REPLACE MACRO wilson_high(k, n) AS
     least(1, (k / n + 1.9207294103470888 / n + 1.959963984540054 * sqrt((k / n * (1 - k / n) + 0.9603647051735444 / n) / n))
              / (1 + 3.8414588206941776 / n));
+-- 分位数的 95% 区间(次序统计量,二项分布的正态近似):ordered 是排好的值;值太少、两头够不着的时候为空,如中位数不到 8 个、P90 不到 50 来个
+CREATE OR REPLACE MACRO quantile_reach(n, q) AS 1.959963984540054 * sqrt(n * q * (1 - q));
+CREATE OR REPLACE MACRO quantile_is_held(n, q) AS n * q - quantile_reach(n, q) >= 1 AND n * q + quantile_reach(n, q) + 1 <= n;
+CREATE OR REPLACE MACRO quantile_low(ordered, n, q) AS
+    CASE WHEN quantile_is_held(n, q) THEN ordered[floor(n * q - quantile_reach(n, q))::BIGINT] END;
+CREATE OR REPLACE MACRO quantile_high(ordered, n, q) AS
+    CASE WHEN quantile_is_held(n, q) THEN ordered[ceil(n * q + quantile_reach(n, q))::BIGINT + 1] END;
 -- 由内向外读(旧版 DuckDB 不认存下来的 WITH):一单位一行 → 一位客服(小组、渠道、钟点)一行 → 区间。
 -- 任一指标在任一时段(日期可为 NULL:不限,含没有日期的)的值、95% 区间、单位数;未成熟的日子不计。
 -- seen_by:'agent' 每位客服和全店、'shop' 只要全店、'team'、'channel'、'hour'(part 是哪一个);wanted:哪些口径(列表),NULL 即本次运行的。
@@ -15,13 +22,11 @@ SELECT profile, shop, agent, part,
                     WHEN 'p50' THEN list_aggregate(ordered, 'quantile_cont', 0.5)
                     ELSE list_aggregate(ordered, 'quantile_cont', 0.9) END AS value,
        scale * CASE kind WHEN 'rate' THEN wilson_low(num, n) WHEN 'mean' THEN CASE WHEN reach IS NOT NULL THEN greatest(lowest, mean - reach) END
-                    WHEN 'p50' THEN ordered[greatest(1, floor(n * q - reach)::BIGINT)]
-                    WHEN 'p90' THEN ordered[greatest(1, floor(n * q - reach)::BIGINT)] END AS low,
+                    ELSE quantile_low(ordered, n, q) END AS low,
        scale * CASE kind WHEN 'rate' THEN wilson_high(num, n) WHEN 'mean' THEN CASE WHEN reach IS NOT NULL THEN least(highest, mean + reach) END
-                    WHEN 'p50' THEN ordered[least(n, ceil(n * q + reach)::BIGINT + 1)]
-                    WHEN 'p90' THEN ordered[least(n, ceil(n * q + reach)::BIGINT + 1)] END AS high,
+                    ELSE quantile_high(ordered, n, q) END AS high,
        n
-FROM (SELECT *, 1.959963984540054 * CASE WHEN q IS NULL THEN sd / sqrt(n) ELSE sqrt(n * q * (1 - q)) END AS reach
+FROM (SELECT *, 1.959963984540054 * sd / sqrt(n) AS reach
       FROM (SELECT kind, scale, lowest, highest, profile, shop, agent, part, sum(num) AS num, sum(den) AS den,
                    CASE WHEN kind = 'rate' THEN sum(den) WHEN kind IN ('total', 'ratio') THEN sum(n_rows) ELSE count(*) END::BIGINT AS n,
                    avg(num) AS mean, stddev_samp(num) AS sd, CASE kind WHEN 'p50' THEN 0.5 WHEN 'p90' THEN 0.9 END AS q,
