@@ -23,6 +23,10 @@ from tests.talk import heard, pleasantries, shipped
 HERE = Path(__file__).parent
 SHARED = HERE.parents[1] / "shared" / "data"
 CORPORA = {"jddc_raw": "调规则用", "jddc_satisfaction": "检验用"}
+# Read for these rules alone, once they stood: no words were taken from it.
+ONCE = {"weibo_helpdesk": ("NO_APOLOGY",)}
+LEAST_PRECISION = 0.8  # the lower bound under which a rule informs and may not deduct. KPI §6
+Z = 1.959963984540054  # 95 %
 _PROFILE = Profile(
     id="real", title="真实", title_en="Real", status="ours", valid_from=date(2026, 1, 5), source="no times, no agents"
 )
@@ -136,7 +140,7 @@ def is_false_alarm(rules: set[str]) -> bool:
 @cache
 def real(corpus: str) -> tuple[pl.DataFrame, Inspection]:
     """The messages of a real corpus (frames.Message) and what the shipped rules find in them."""
-    rows = {"jddc_raw": _raw, "jddc_satisfaction": _satisfaction}[corpus]()
+    rows = {"jddc_raw": _raw, "jddc_satisfaction": _satisfaction, "weibo_helpdesk": _weibo}[corpus]()
     none = dict.fromkeys(frames.Message)
     told = [
         none | {"conversation_id": talk, "seq": seq, "shop": "s", "channel": "jd", "sender_kind": who, "customer": "c",
@@ -156,6 +160,29 @@ def hits(corpus: str) -> dict[str, set[tuple[str, str]]]:
     for talk, seq, rule_id in real(corpus)[1].findings.select("conversation_id", "seq", "rule_id").rows():
         found[rule_id].add((talk, "-" if seq is None else str(seq)))
     return found
+
+
+def wilson(k: int, n: int) -> tuple[float, float]:
+    """The 95 % interval of k of n; (0, 1) of nothing."""
+    if not n:
+        return 0.0, 1.0
+    centre, reach = k / n + Z * Z / (2 * n), Z * ((k / n * (1 - k / n) + Z * Z / (4 * n)) / n) ** 0.5
+    return max(0.0, (centre - reach) / (1 + Z * Z / n)), min(1.0, (centre + reach) / (1 + Z * Z / n))
+
+
+def read_of(rule_id: str) -> tuple[int, int]:
+    """(right, read): the hits of a rule that were read, in all corpora together."""
+    read = [j.is_correct for j in judgements() if j.rule_id == rule_id]
+    return sum(read), len(read)
+
+
+def may_deduct(right: int, n: int) -> bool:
+    """Whether a rule with n hits read, `right` of them correct, may cost points. KPI §6; see docs/DECISIONS.md.
+
+    Once a hit was seen to be wrong the lower bound decides. Before that the bound speaks of the number of hits, not of the
+    rule: of 15 hits and no error it cannot reach 0.8, so a rule without an error is unproven and not refused.
+    """
+    return right == n or wilson(right, n)[0] >= LEAST_PRECISION
 
 
 def offensive(label: int) -> tuple[int, int]:
@@ -182,4 +209,14 @@ def _satisfaction() -> list[tuple[str, int, str, str]]:
         (talk["dialogue_id"], seq, said["role"], said["text"])
         for talk in map(json.loads, lines)
         for seq, said in enumerate(talk["messages"], start=1)
+    ]
+
+
+def _weibo() -> list[tuple[str, int, str, str]]:
+    """Public complaints to service desks on Weibo: utterances of the customer and of the desk."""
+    talks = json.loads((SHARED / "weibo_helpdesk" / "dialogues.json").read_text(encoding="utf-8"))
+    return [
+        (str(talk["id"]), seq, "agent" if who == "helpdesk" else "customer", text)
+        for talk in talks
+        for seq, (who, text) in enumerate(((t["sender"], u) for t in talk["turns"] for u in t["utterances"]), start=1)
     ]

@@ -42,17 +42,15 @@ def test_each_phase_has_its_card_and_the_last_takes_the_rest() -> None:
     assert alone["scorecard"].to_list() == ["pre_sale"]
 
 
-def test_bargaining_counts_only_if_the_customer_bargains() -> None:
-    plain = "客: 想买个杯子\n服: 您好,您是自己用还是送人呢,推荐您看看这款,不行"
-    bargain = plain.replace("想买个杯子", "能便宜点吗")
-    ledger = judged(["pre", "pre"], plain + "\n客: 哪个呢", bargain + "\n客: 哪个呢", cards=[card("pre_sale")])
-    # 8 + 8 + 8 of the flow, 40 of wording, 20 of compliance apply; the customer left unanswered: no farewell. W = 84, then 92
+def test_an_apology_counts_only_if_one_was_due() -> None:
+    plain = "客: 收到了\n服: 您好,不行\n客: 那怎么办"
+    upset = plain.replace("收到了", "收到就是坏的")
+    ledger = judged(["after", "after"], plain, upset, cards=[card("after_sale")])
+    # The customer left unanswered: no farewell. 40 + 25 + 10 + 20 but the apology's 15: W = 80, then 95
     no_way = ledger.entries.filter(pl.col("rule_id") == "NO_WAY")
-    assert no_way["points"].to_list() == [round(-500 / 84, 4), round(-500 / 92, 4)]
-    lost = ledger.entries.filter(pl.col("item") == "bargaining")
-    assert lost.select("conversation_id", "rule_id", "points").rows() == [
-        ("c2", "NO_BARGAIN_ANSWER", round(-800 / 92, 4))
-    ]
+    assert no_way["points"].to_list() == [round(-500 / 80, 4), round(-500 / 95, 4)]
+    lost = ledger.entries.filter(pl.col("item") == "apology")
+    assert lost.select("conversation_id", "rule_id", "points").rows() == [("c2", "NO_APOLOGY", round(-1500 / 95, 4))]
 
 
 def test_what_an_item_does_not_apply_to_costs_nothing() -> None:
@@ -80,15 +78,15 @@ def test_a_card_may_set_the_deduction_and_the_cap_of_an_item() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ("    weight: 40\n    items:\n      - {id: greeting", "    weight: 41\n    items:\n      - {id: greeting", "card.yaml:7 各部分的 weight 加起来是 101"),
-        ("found: [CUSTOMER_BARGAINS]", "found: [CUSTOMER_BARGAIN]", "是不是「CUSTOMER_BARGAINS」"),
-        ("applies: {phase: [pre]}", "applies: {phase: [before]}", "「phase」没有「before」"),
-        ("rules: [NO_ASKING], deduction: 8", "rules: [FLOW_ASKS], deduction: 8", "只提示(info),不能扣分"),
-        ("rules: [NO_ASKING], deduction: 8", "rules: [NO_ASKING], deduction: 8, cap: 9", "不能超过它的 weight 8"),
+        ("    weight: 40\n    items:\n      - {id: apology", "    weight: 41\n    items:\n      - {id: apology", "card.yaml:7 各部分的 weight 加起来是 101"),
+        ("found: [APOLOGY_DUE]", "found: [APOLOGY_DUES]", "是不是「APOLOGY_DUE」"),
+        ("for: {phase: [after]}", "for: {phase: [afterwards]}", "「phase」没有「afterwards」"),
+        ("rules: [NO_GREETING], deduction: 5", "rules: [NO_ASKING], deduction: 5", "只提示(info),不能扣分"),
+        ("rules: [NO_GREETING], deduction: 5", "rules: [NO_GREETING], deduction: 5, cap: 9", "不能超过它的 weight 5"),
     ],
 )  # fmt: skip
 def test_a_card_that_makes_no_sense_is_refused_with_its_line(old: str, new: str, said: str) -> None:
-    text = (DATA / "scorecards" / "pre_sale.yaml").read_text(encoding="utf-8")
+    text = (DATA / "scorecards" / "after_sale.yaml").read_text(encoding="utf-8")
     assert old in text
     with pytest.raises(RulebookError, match=r"card\.yaml:\d+ ") as refusal:
         load_scorecard(text.replace(old, new, 1), "card.yaml", shipped())
