@@ -226,6 +226,18 @@ def rules_new(rule_id: Annotated[str, typer.Argument(metavar="ID", help="编号:
     typer.echo(rulebench.template(rule_id))
 
 
+@app.command()
+def standard(template: Annotated[bool, typer.Option("--template", help="不看结果:打印一份 standard.yaml 的样板,列出要店铺自己答的项")] = False,
+             home: Home = DEFAULT_HOME, json: Json = False) -> None:  # fmt: skip
+    """店铺自评(GB/T 27922—2011):每一项几分、凭什么,100 × 得到的分 ÷ 适用项的分,达标和星级。只评店铺,不评人。"""
+    from pipelines import assessment, settings
+    from pipelines import standard as standards
+
+    if template:
+        return typer.echo(standards.template(_guarded(lambda: settings.standard(home, settings.load(home)))))
+    _guarded(lambda: assessment.show(home, as_json=json))
+
+
 @profiles_app.command("compare")
 def profiles_compare(
     conversation: Annotated[Optional[str], typer.Option("--conversation", help="只看这个会话:哪一轮在哪个口径计入,为什么")] = None,  # noqa: UP045

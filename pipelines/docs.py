@@ -134,7 +134,7 @@ def _empty_mart(home: Path) -> store.duckdb.DuckDBPyConnection:
     with store.warehouse(home) as con, store.mart_in_the_making(con, home) as path:
         mart.build(con, book, None, lambda _: nothing, lambda _: None, pl.DataFrame(schema={"gram": pl.String, **dict.fromkeys(CLASSES, pl.Float64)}))
         store.detach(con)
-        mart.finish(path)
+        mart.finish(path, book.standard)
     return store.open_mart(home)
 
 
@@ -246,18 +246,21 @@ PAGES = {
 }
 
 
+def place(name: str) -> Path:
+    """Where a generated file lives: pages in docs/, the schema beside the packs that name it."""
+    return (data_dir() if name.endswith(".json") else DOCS) / name
+
+
 def stale() -> list[str]:
     """Generated pages that are not what would be generated now."""
-    return [
-        n for n, make in PAGES.items() if not (DOCS / n).exists() or (DOCS / n).read_text(encoding="utf-8") != make()
-    ]
+    return [n for n, make in PAGES.items() if not place(n).exists() or place(n).read_text(encoding="utf-8") != make()]
 
 
 def main() -> None:
     """Write the pages; with --check say which are stale and fail."""
     if "--check" not in sys.argv:
         for name, make in PAGES.items():
-            (DOCS / name).write_text(make(), encoding="utf-8")
+            place(name).write_text(make(), encoding="utf-8")
     elif old := stale():
         sys.exit(f"docs/ 已过时:{'、'.join(old)};运行:make docs")
 

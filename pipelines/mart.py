@@ -11,7 +11,7 @@ import duckdb
 import polars as pl
 from ruamel.yaml import YAML
 
-from pipelines import satisfaction, store
+from pipelines import satisfaction, standard, store
 from pipelines.store import MODELS
 from qc import (
     adjust,
@@ -68,6 +68,8 @@ COPIED_MEANING = {
     "like_with_like": "同样的客户比:每位客服的转化、客单价,旁边是同样的询单(话题、价位、新老客、时段)在别的客服手里的结果;是关联,不是定论",
     "quality_worth": "服务好坏和成交:按首次等待、流程阶段、情绪变化分档的转化与退款,旁边是同样的询单在别的档里的结果;是关联,不是定论",
     "scorecard_items": "评分卡的评分项及其规则,每对一行",
+    "standard_items": "店铺自评(GB/T 27922),每个店铺每一项一行:由数据算还是自己答的、凭什么、得几分;不适用的 won 为空并写明原因。只评店铺,不评人",
+    "standard_scores": "店铺自评的总分,每个店铺一行:100 × 得到的分 ÷ 适用项的分;一项都不适用的为空",
     "kpis": "指标的登记表:中文名、单位、算法、公式",
     "reasons": "原因代码的中英文说明",
 }
@@ -86,6 +88,7 @@ class Book(NamedTuple):
     lexicons: Sequence[Lexicon] = ()
     hours: hours.Calendar = ()
     profiles: Sequence[Profile] = ()  # every other definition that the night is judged by as well
+    standard: standard.Book | None = None  # the shop's self-assessment
 
 
 Score = Callable[[pl.Series], pl.DataFrame]
@@ -188,8 +191,8 @@ def _turns(messages: pl.DataFrame, book: Book, as_of: datetime | None) -> tuple[
     return turns[book.profile.id], pl.concat(stacked)
 
 
-def finish(path: Path) -> None:
-    """Inside the built file: views, the additive metrics, macros, comments."""
+def finish(path: Path, assessed_by: standard.Book | None = None) -> None:
+    """Inside the built file: views, the additive metrics, macros, what is made of them, comments."""
     with duckdb.connect(str(path)) as con:
         for name in ON_TOP:
             what = "VIEW" if name in VIEWS else "TABLE"
@@ -197,6 +200,8 @@ def finish(path: Path) -> None:
         for statement in _sql(MODELS / "mart" / "macros.sql").split(";\n"):
             if statement.strip():
                 con.execute(statement)
+        if assessed_by:
+            standard.write(con, assessed_by)
         _comment(con)
         con.execute("CHECKPOINT")
 
@@ -232,7 +237,7 @@ def _verdicts(con: duckdb.DuckDBPyConnection) -> pl.DataFrame:
 def _reference(con: duckdb.DuckDBPyConnection, book: Book, unasked: Mapping[str, str]) -> None:
     """Rules, scorecard, KPI registry and reason codes, so that a page needs nothing but the mart."""
     rules = [
-        (r.id, p.pack, r.title, r.title_en, r.by, r.who, r.category, r.severity, r.deduction, r.why, r.rewrite, r.rewrite_for or None, r.source, unasked.get(r.id))
+        (r.id, p.pack, r.title, r.title_en, r.by, r.who, r.category, r.severity, r.deduction, r.why, r.why_en or None, r.rewrite, r.rewrite_en or None, r.rewrite_for or None, r.source, unasked.get(r.id))
         for p in book.packs for r in p.rules
     ]  # fmt: skip
     rule_columns = [
@@ -246,7 +251,9 @@ def _reference(con: duckdb.DuckDBPyConnection, book: Book, unasked: Mapping[str,
         "severity",
         "deduction",
         "why",
+        "why_en",
         "rewrite",
+        "rewrite_en",
         "rewrite_for",
         "source",
         "unasked",

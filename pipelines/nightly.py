@@ -157,7 +157,7 @@ def _rebuild(
             _end(con, run_id, "published")
             con.execute("INSERT INTO mart.runs SELECT * FROM warehouse.runs ORDER BY run_id")
             store.detach(con)
-            mart.finish(path)
+            mart.finish(path, book.standard)
     except BaseException:
         _end(con, run_id, "failed")
         raise

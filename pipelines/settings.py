@@ -14,6 +14,7 @@ from ruamel.yaml.error import YAMLError
 
 from pipelines import mapping as mappings
 from pipelines import rules
+from pipelines import standard as standards
 from pipelines.mart import Book
 from pipelines.resources import data_dir
 from qc import hours
@@ -38,6 +39,7 @@ class Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
     profile: str = "fair"
     scorecard: str | list[str] = "general"  # one for all, or several: the first that is meant for a conversation
+    standard: str = "gbt_27922"  # of the shop's self-assessment: standards/<name>.yaml
     sentiment: str = "shop"  # the model of the customers' mood: shop or snownlp
     lang: str = "zh"
     shop: str | None = None  # for files that do not say which shop they are of
@@ -67,8 +69,13 @@ def book(home: Path, settings: Settings) -> Book:
     return Book(
         packs, scorecards(home, settings, packs), profile(home, settings.profile), rules.load_words(data_dir() / "lexicons" / "pleasantries.yaml"),
         substance(home), attribution_rules(home), sender_patterns(home), case_lexicons(home), opening_hours(home, settings),
-        tuple(p for p in profiles(home) if p.id != settings.profile),
+        tuple(p for p in profiles(home) if p.id != settings.profile), standard(home, settings),
     )  # fmt: skip
+
+
+def standard(home: Path, settings: Settings) -> standards.Book:
+    """What the shop assesses itself by, and what it declares."""
+    return standards.load(_named(home, "standards", settings.standard), home)
 
 
 def attribution_rules(home: Path) -> tuple[Rule, ...]:

@@ -174,5 +174,8 @@ REASONS: dict[str, tuple[str, str]] = {
     "no_customer_text": ("客户没有说过话,阶段、话题、类型不可知", "the customer said nothing to judge by"),
     "not_a_purchase": ("与一笔买卖无关(账号、入驻、提现),没有阶段", "not about a purchase (account, merchant, wallet): no phase"),
     "no_phase_cue": ("没有看得出阶段的话", "nothing said tells the phase"),
+    "not_declared": ("店铺还没有自评", "the shop has not declared it yet"),
+    "too_few": ("单位太少,不判", "too few units to judge by"),
+    "not_assessed": ("没有一项有数据或自评", "nothing was measured or declared"),
     "pleasantry": ("客户只是道谢收尾,不需要回复", "the customer only said thanks; no reply was due"),
 }

@@ -120,7 +120,9 @@ class Rule(Sought):
     deduction: float = Field(default=0.0, ge=0, description="每处扣评分项的几分")
     cap: Cap | None = Field(default=None, description="在一个会话里最多扣几分")
     why: str = Field(min_length=1, description="为什么不好,写给客服看")
+    why_en: str = Field(default="", description="英文页面上的 why;不写就显示中文")
     rewrite: str = Field(default="", description="可以换成怎么说")
+    rewrite_en: str = Field(default="", description="rewrite 的意思,给英文页面的读者;中文的说法照样列出")
     rewrite_for: str = Field(
         default="",
         description="知道顾客要什么时怎么说:{topic} 话题、{product} 商品、{asked} 顾客刚问的;有一样不知道就用 rewrite",
@@ -161,6 +163,7 @@ def rule_problem(rule: Rule) -> str:
          "「sentiment」看的是顾客的情绪;请写 who: customer,客服的规则用 where: {after: 这条规则, turns: 2}"),
         ("slow" in kinds and rule.who != "agent", "「slow」看的是客服的回复;请删去 who: customer"),
         (bool(rule.rewrite_for) and not rule.rewrite, "「rewrite_for」要和「rewrite」一起写:顾客要什么不知道时用 rewrite"),
+        (bool(rule.rewrite_en) and not rule.rewrite, "「rewrite_en」要和「rewrite」一起写;请补上中文的说法"),
         (bool(set(re.findall(r"[{}]", rule.rewrite))), "「rewrite」里不能有花括号;要填顾客需要的写在 rewrite_for 里"),
         (_holes_are_wrong(rule.rewrite_for), f"「rewrite_for」里只能填 {'、'.join(f'{{{h}}}' for h in REWRITE_HOLES)},每样至多一次;请改正"),
     )  # fmt: skip

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import duckdb
 
-from reports import evidence, mood, profiles, promises, pushes, queries, sales, scorecard, shop, talk
+from reports import evidence, mood, profiles, promises, pushes, queries, sales, scorecard, shop, standard, talk
 from reports.facts import Links, gather, links
 from reports.words import Words
 
@@ -15,7 +15,7 @@ GENERATOR = '<meta name="generator" content="qc">'
 
 
 def write(mart: Path, out: Path, lang: str) -> Path:
-    """The published mart -> out/index.html, out/profiles.html, out/sales.html, out/promises.html, out/mood.html, out/agents/, out/conversations/; returns the index.
+    """The published mart -> out/index.html, out/profiles.html, out/sales.html, out/promises.html, out/mood.html, out/standard.html, out/agents/, out/conversations/; returns the index.
 
     Written beside `out` and put in its place when complete. Raises PermissionError when `out` holds something else.
     """
@@ -44,6 +44,8 @@ def _write_all(con: duckdb.DuckDBPyConnection, folder: Path, w: Words) -> None:
         _save(folder / "promises.html", promises.render(facts, where, w))
     if facts.turning.counts:
         _save(folder / "mood.html", mood.render(facts, where, w))
+    if assessed := standard.render(con, facts, w):
+        _save(folder / "standard.html", assessed)
     if sold := sales.render(con, facts, where, w):
         _save(folder / "sales.html", sold)
     for agent in facts.agents:

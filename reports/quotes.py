@@ -18,7 +18,8 @@ def quoted(facts: Facts, links: Links, w: Words, finding: Row, agent: str | None
     anchor = f"#m{finding['seq']}" if finding["seq"] is not None else ""
     return {
         "finding": finding, "rule": rule, "title": w.title(rule), "severity": w.one("severity", rule["severity"]),
-        "rewrite": finding["rewrite"], "pieces": pieces, "points": finding["points"], "href": links.talks[finding["conversation_id"]] + anchor,
+        "why": w.title(rule, "why"), "why_lang": "en" if w.lang == "en" and rule["why_en"] else "zh-CN",
+        "rewrite": finding["rewrite"], "rewrite_en": w.gloss(rule), "pieces": pieces, "points": finding["points"], "href": links.talks[finding["conversation_id"]] + anchor,
         "is_pending": rule["severity"] == "redline",
         "name": next((a["name"] for a in facts.agents if (a["shop"], a["agent"]) == author), agent),
         "agent_href": links.agents.get(author),

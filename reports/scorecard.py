@@ -96,7 +96,7 @@ def _training(facts: Facts, links: Links, w: Words, agent: Row) -> list[dict[str
     """The person's own sentences, rule by rule, each beside what to say instead."""
     by_rule = grouped(facts.training.get((agent["shop"], agent["agent"]), []), "rule_id")
     return [
-        {"title": w.title(facts.rules[rule]), "why": facts.rules[rule]["why"], "n": said[0]["n_found"],
+        {"title": w.title(facts.rules[rule]), "why": w.title(facts.rules[rule], "why"), "rewrite_en": w.gloss(facts.rules[rule]), "n": said[0]["n_found"],
          "lines": [{"pieces": marks.around(s["text"], s["start"], s["end"]), "rewrite": s["rewrite"], "day": s["day"],
                     "href": f"{links.talks[s['conversation_id']]}#m{s['seq']}"} for s in said]}
         for (rule,), said in by_rule.items()

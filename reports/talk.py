@@ -78,6 +78,7 @@ def _ledger(facts: Facts, w: Words, talk: Talk, score: Row, numbers: dict[str, i
             "said": w.title(rule) if rule else w.one("cause", e["cause"]), "why": w.one("cause", e["cause"]),
             "item_title": items.get((e["scorecard"], e["item"]), ""), "number": numbers.get(e["finding_id"]), "seq": seqs.get(e["finding_id"]),
             "is_redline": bool(rule and rule["severity"] == "redline"), "rewrite": rewrites.get(e["finding_id"]),
+            "rewrite_en": w.gloss(rule) if rule else "",
         })  # fmt: skip
     name = next((m["name"] for m in talk.messages if m["agent"] == score["agent"] and m["name"]), score["agent"])
     return {"score": score, "name": name or w.nobody, "entries": entries}

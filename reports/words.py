@@ -35,6 +35,10 @@ class Words:
         """A title that the mart holds in both languages."""
         return str((row.get(f"{column}_en") if self.lang == "en" else None) or row[column] or "")
 
+    def gloss(self, rule: Row) -> str:
+        """What a rule's wording means, for those who do not read it; nothing in Chinese."""
+        return str(rule["rewrite_en"] or "") if self.lang == "en" else ""
+
     def kpi(self, kpi: Row) -> str:
         """The name of a KPI."""
         return str(kpi[self.lang])

@@ -141,6 +141,15 @@ def test_a_failing_example_is_an_error_with_its_line() -> None:
     assert str(error.value) == "demo.yaml:21 规则「NOPE」的例子「有窗」应命中而没有;请补充 any 或改例子"
 
 
+def test_every_shipped_rule_speaks_english_too() -> None:
+    for rule in rules_of(shipped()).values():
+        assert rule.why_en.isprintable() and len(rule.why_en) > 15, rule.id
+        assert bool(rule.rewrite_en) == bool(rule.rewrite), rule.id
+    text = changed(PACK, "    source: 自拟", "    rewrite_en: no such thing\n    source: 自拟")
+    with pytest.raises(RulebookError, match="「rewrite_en」要和「rewrite」一起写"):
+        pack(text)
+
+
 def test_the_hash_is_of_what_the_rules_say() -> None:
     same = "# a comment\n" + PACK.replace("by: phrase\n    any: [没门]", "any:\n      - 没门\n    by: phrase")
     assert pack_hash([pack(same, "other.yaml")]) == pack_hash([pack()])
