@@ -153,7 +153,7 @@ def build(
         con.execute(f"CREATE TABLE mart.{name} AS {_sql(MODELS / f'{name}.sql')}")
     con.unregister("predicted_")
     for name, keys in ADJUSTED.items():
-        con.register("adjusted_", _adjusted(con, name, keys))
+        con.register("adjusted_", adjusted(con, name, keys))
         con.execute(f"CREATE TABLE mart.{name} AS SELECT * FROM adjusted_ ORDER BY ALL")
         con.unregister("adjusted_")
     _reference(con, book, detectors.unasked(rules_of(book.packs), messages, beside))
@@ -170,7 +170,7 @@ def current_orders(con: duckdb.DuckDBPyConnection) -> pl.DataFrame:
     return frames.of(frames.Order, _model(con, "current_orders"))
 
 
-def _adjusted(con: duckdb.DuckDBPyConnection, name: str, keys: Sequence[str]) -> pl.DataFrame:
+def adjusted(con: duckdb.DuckDBPyConnection, name: str, keys: Sequence[str]) -> pl.DataFrame:
     """Observed beside expected for each of `keys`, from models/cases/<name>.sql."""
     cases = store.frame(con, _sql(MODELS / "cases" / f"{name}.sql"))
     found = [(of, adjust.observed_expected(some, STRATA)) for of, some in cases.group_by(keys, maintain_order=True)]
@@ -194,16 +194,21 @@ def _turns(messages: pl.DataFrame, book: Book, as_of: datetime | None) -> tuple[
 def finish(path: Path, assessed_by: standard.Book | None = None) -> None:
     """Inside the built file: views, the additive metrics, macros, what is made of them, comments."""
     with duckdb.connect(str(path)) as con:
-        for name in ON_TOP:
-            what = "VIEW" if name in VIEWS else "TABLE"
-            con.execute(f"CREATE {what} {name} AS {_sql(MODELS / 'mart' / f'{name}.sql')}")
-        for statement in _sql(MODELS / "mart" / "macros.sql").split(";\n"):
-            if statement.strip():
-                con.execute(statement)
+        on_top(con)
         if assessed_by:
             standard.write(con, assessed_by)
         _comment(con)
         con.execute("CHECKPOINT")
+
+
+def on_top(con: duckdb.DuckDBPyConnection, names: Sequence[str] = ON_TOP) -> None:
+    """Views, the additive metrics and macros over the tables of the mart that the connection is in."""
+    for name in names:
+        what = "VIEW" if name in VIEWS else "TABLE"
+        con.execute(f"CREATE {what} {name} AS {_sql(MODELS / 'mart' / f'{name}.sql')}")
+    for statement in _sql(MODELS / "mart" / "macros.sql").split(";\n"):
+        if statement.strip():
+            con.execute(statement)
 
 
 def meanings() -> dict[str, str]:

@@ -1,6 +1,6 @@
 """The registry of numbers: one entry a KPI, in the words of KPI.md. Pages, docs, macros and `qc metrics` read this list.
 
-Kinds: `rate` Σnum/Σden with a Wilson interval · `mean` of the units with a normal interval · `p50`, `p90` of the units with
+Kinds: `rate` Σnum/Σden with a Wilson interval · `mean` of the units with a skewness-corrected t interval · `p50`, `p90` of the units with
 a distribution-free interval · `total` Σnum · `ratio` Σnum/Σden without an interval. `scale` is how it is shown, not stored.
 """
 

@@ -1,31 +1,32 @@
 """Do the intervals hold what was planted? `python -m tests.seeds 100` runs the night on a hundred made-up shops.
 
-Every seed's intervals are added to a record (one JSON line a seed; a seed that is there is not run again); the table of
-all of them goes to docs/coverage-of-intervals.md with `--write`.
+Of each night those tables are kept that the intervals are made from (`--keep`, one small file a seed; a seed that is
+there is not run again). The intervals are read off them anew each time, so that a changed formula asks for no new
+night. The table of all of them goes to docs/coverage-of-intervals.md with `--write`.
 """
 
 import argparse
-import json
 import math
-import os
 import tempfile
 import time
-from collections import Counter, defaultdict
+from collections import defaultdict
 from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
+from unittest import mock
 
 import duckdb
 import numpy as np
 
-from pipelines import nightly, snow_tables, store
-from pipelines.sample import COLUMNS, generate, mix, orders, staff, texts
-from pipelines.sample.month import Month
+from pipelines import mart, nightly, settings, snow_tables
+from pipelines.sample import generate
+from tests.planted import Planted, planted
 
 PAGE = Path(__file__).parent.parent / "docs" / "coverage-of-intervals.md"
 NAMES = {
     "conversion_d3": "询单→最终付款率",
-    "like_with_like": "同类相比(观察 ÷ 期望)",
+    "like_with_like": "同类相比:转化(观察 ÷ 期望)",
+    "alike_per_buyer": "同类相比:客单价(观察 ÷ 期望)",
     "sales_per_buyer": "客单价",
     "sales_per_buyer_consulted": "咨询客单价",
     "sales_per_buyer_silent": "静默客单价",
@@ -34,16 +35,28 @@ NAMES = {
     "reminder_expected": "催付对照",
     "reminder_effect": "催付效果(之差)",
 }
+# What the intervals below are made from; of every other table the columns are kept and no row.
+KEPT = {
+    "agents",
+    "attributions",
+    "conversations",
+    "inquiries",
+    "inquiry_agents",
+    "kpis",
+    "orders",
+    "profiles",
+    "reminders",
+}
 INTERVALS = """
-SELECT 'conversion_d3', split_part(agent, ':', 2), n, low, high FROM metric('conversion_d3', NULL, NULL) WHERE agent IS NOT NULL
-UNION ALL SELECT 'like_with_like', split_part(part, ':', 2), n, low, high FROM like_with_like WHERE metric = 'conversion_d3'
-UNION ALL SELECT 'sales_per_buyer', '', n, low, high FROM metric('sales_per_buyer', NULL, NULL) WHERE agent IS NULL
-UNION ALL SELECT 'sales_per_buyer_consulted', '', n, low, high FROM metric('sales_per_buyer_consulted', NULL, NULL) WHERE agent IS NULL
-UNION ALL SELECT 'sales_per_buyer_silent', '', n, low, high FROM metric('sales_per_buyer_silent', NULL, NULL) WHERE agent IS NULL
-UNION ALL SELECT 'consulted_lift', '', n_consulted + n_silent, low, high FROM consulted_lift(NULL, NULL)
-UNION ALL SELECT 'reminder_success', '', n, low, high FROM metric('reminder_success', NULL, NULL) WHERE agent IS NULL
-UNION ALL SELECT 'reminder_expected', '', n_comparable::BIGINT, expected_low, expected_high FROM reminder_effect(NULL, NULL) WHERE agent IS NULL
-UNION ALL SELECT 'reminder_effect', '', n, low, high FROM reminder_effect(NULL, NULL) WHERE agent IS NULL
+SELECT 'conversion_d3', split_part(agent, ':', 2), n, value, low, high FROM metric('conversion_d3', NULL, NULL) WHERE agent IS NOT NULL
+UNION ALL SELECT CASE metric WHEN 'conversion_d3' THEN 'like_with_like' ELSE 'alike_per_buyer' END, split_part(part, ':', 2), n, ratio, low, high FROM like_with_like
+UNION ALL SELECT 'sales_per_buyer', '', n, value, low, high FROM metric('sales_per_buyer', NULL, NULL) WHERE agent IS NULL
+UNION ALL SELECT 'sales_per_buyer_consulted', '', n, value, low, high FROM metric('sales_per_buyer_consulted', NULL, NULL) WHERE agent IS NULL
+UNION ALL SELECT 'sales_per_buyer_silent', '', n, value, low, high FROM metric('sales_per_buyer_silent', NULL, NULL) WHERE agent IS NULL
+UNION ALL SELECT 'consulted_lift', '', n_consulted + n_silent, lift, low, high FROM consulted_lift(NULL, NULL)
+UNION ALL SELECT 'reminder_success', '', n, value, low, high FROM metric('reminder_success', NULL, NULL) WHERE agent IS NULL
+UNION ALL SELECT 'reminder_expected', '', n_comparable::BIGINT, expected, expected_low, expected_high FROM reminder_effect(NULL, NULL) WHERE agent IS NULL
+UNION ALL SELECT 'reminder_effect', '', n, effect, low, high FROM reminder_effect(NULL, NULL) WHERE agent IS NULL
 ORDER BY ALL
 """  # fmt: skip
 
@@ -54,6 +67,7 @@ class Interval(NamedTuple):
     what: str
     who: str
     n: int
+    value: float | None
     low: float | None
     high: float | None
 
@@ -68,115 +82,75 @@ class Coverage(NamedTuple):
     seeds: int
     covered: int
     below: int  # the whole interval lies under the planted value
+    mean: float  # of what the nights say,
+    error: float  # and its standard error
 
 
-# -- what is planted ----------------------------------------------------------------------------------------------
+# -- the nights ---------------------------------------------------------------------------------------------------
 
 
-def planted(messages: int = 600_000) -> dict[tuple[str, str], float]:
-    """(what, who) -> planted value: conversions from the book; money and reminders, whose expectation has no short
-    formula, from one very large shop by the generator's own functions, noted as they are drawn and never read back."""
-    book = texts.load()
-    people = staff(book, len(book.agents), seed=0)
-    with ExitStack() as stack:
-        nowhere = stack.enter_context(open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123 - no path
-        month = Month(book, people, dict.fromkeys(COLUMNS, nowhere), messages=messages, seed=0, days=30)
-        ratios = mix.like_with_like(book, people, month.asked())
-        spent, placed = noted(month)
-    by_agent = {("conversion_d3", one.name): one.conversion for one in people}
-    alike = {("like_with_like", one.name): ratio for one in people if (ratio := ratios[one.id]) is not None}
-    return {**by_agent, **alike, **money(spent), **reminded(placed, month.end)}
+def one_seed(seed: int, models: Path, kept: Path, *, messages: int) -> None:
+    """Generate the shop, run the night without pages, keep what the intervals are made from.
 
-
-def noted(month: Month) -> tuple[dict[str, Counter[str]], list[tuple[str, int, int | None, int | None]]]:
-    """Run the month and note: class -> buyer -> fen; and each order's (class, created, paid, contacted)."""
-    spent: dict[str, Counter[str]] = defaultdict(Counter)
-    placed: list[tuple[str, int, int | None, int | None]] = []
-    count, place = orders.count, orders.place
-
-    def counting(month_, customer, *, paid, fen, kind, **rest):
-        if paid is not None:
-            spent[kind][customer.name] += fen
-        count(month_, customer, paid=paid, fen=fen, kind=kind, **rest)
-
-    def placing(month_, customer, thing, created, *, paid, kind, contacted=None, **rest):
-        if created < month.end and (contacted is None or month.is_in_time(contacted)):
-            placed.append((kind, created, paid, contacted))
-        place(month_, customer, thing, created, paid=paid, kind=kind, contacted=contacted, **rest)
-
-    orders.count, orders.place = counting, placing
-    try:
-        month.run()
-    finally:
-        orders.count, orders.place = count, place
-    return spent, placed
-
-
-def money(spent: dict[str, Counter[str]]) -> dict[tuple[str, str], float]:
-    each = sum(spent.values(), Counter())
-    consulted, silent, all_ = (sum(some.values()) / len(some) for some in (spent["consulted"], spent["silent"], each))
-    return {
-        ("sales_per_buyer", ""): all_,
-        ("sales_per_buyer_consulted", ""): consulted,
-        ("sales_per_buyer_silent", ""): silent,
-        ("consulted_lift", ""): consulted / silent,
-    }
-
-
-def reminded(placed: list[tuple[str, int, int | None, int | None]], end: int) -> dict[tuple[str, str], float]:
-    """Paid after a contact; and, of the orders nobody contacted, paid within 24 h of the ages the contacts came at."""
-    day = 86_400
-    known = [(at - made, paid) for _, made, paid, at in placed if at is not None and at + day <= end]
-    ages = np.array([age for age, _ in known])
-    alone = [
-        (made, paid) for kind, made, paid, at in placed if kind == "silent" and at is None and made + 4 * day <= end
-    ]
-    paid_at = np.sort([paid - made for made, paid in alone if paid is not None])
-    left = len(alone) - np.searchsorted(paid_at, ages, side="right")
-    came = np.searchsorted(paid_at, ages + day, side="right") - np.searchsorted(paid_at, ages, side="right")
-    success = sum(paid is not None and paid < end for _, paid in known) / len(known)
-    control = float(np.mean(came / left))
-    return {
-        ("reminder_success", ""): success,
-        ("reminder_expected", ""): control,
-        ("reminder_effect", ""): success - control,
-    }
-
-
-# -- what a night says --------------------------------------------------------------------------------------------
-
-
-def one_seed(seed: int, models: Path, *, messages: int) -> list[Interval]:
-    """Generate the shop, run the whole night without pages, read the intervals."""
-    with tempfile.TemporaryDirectory() as folder:
+    Left out, because no interval here asks for it: the definition profiles beside the run's own, and the views and sums
+    on top of the tables, which `intervals` makes anew.
+    """
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as without:
         home = Path(folder) / "home"
         home.mkdir()
         (home / "models").symlink_to(models)
         generate(Path(folder) / "shop", messages=messages, seed=seed)
         quiet = lambda *_: None  # noqa: E731
+        for module, name, instead in ((settings, "profiles", lambda _: ()), (mart, "finish", quiet)):
+            without.enter_context(mock.patch.object(module, name, instead))
         nightly.night([Path(folder) / "shop"], nightly.Request(home), progress=quiet, step=quiet, pages=None)
-        with store.open_mart(home) as con:
-            return intervals(con)
+        keep(home / "mart.duckdb", kept)
 
 
-def intervals(con: duckdb.DuckDBPyConnection) -> list[Interval]:
-    return [Interval(*row) for row in con.execute(INTERVALS).fetchall()]
+def keep(night: Path, path: Path) -> None:
+    """The tables of the night, most of them empty, under a name that it has only when it is complete."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(".part")
+    part.unlink(missing_ok=True)
+    with duckdb.connect() as con:
+        con.execute(f"ATTACH '{night}' AS night (READ_ONLY)")
+        con.execute(f"ATTACH '{part}' AS kept (BLOCK_SIZE 16384)")
+        names = con.execute("SELECT table_name FROM duckdb_tables() WHERE database_name = 'night'").fetchall()
+        for (name,) in names:
+            con.execute(f"CREATE TABLE kept.{name} AS FROM night.{name} LIMIT {10**9 if name in KEPT else 0}")
+    part.rename(path)
 
 
-def covered(truth: dict[tuple[str, str], float], nights: list[list[Interval]]) -> list[Coverage]:
+def intervals(path: Path) -> list[Interval]:
+    """The intervals of a kept night by today's formulas."""
+    with duckdb.connect() as con:
+        con.execute(f"ATTACH '{path}' AS file (READ_ONLY)")
+        con.execute("ATTACH ':memory:' AS mart")
+        con.execute("COPY FROM DATABASE file TO mart")
+        con.execute("USE mart")
+        con.register("adjusted_", mart.adjusted(con, "like_with_like", mart.ADJUSTED["like_with_like"]))
+        con.execute("CREATE OR REPLACE TABLE mart.like_with_like AS FROM adjusted_")
+        mart.on_top(con, mart.VIEWS)
+        return [Interval(*row) for row in con.execute(INTERVALS).fetchall()]
+
+
+def covered(truth: Planted, nights: list[list[Interval]]) -> list[Coverage]:
     """One row a planted quantity; nights that show no interval for it are not counted."""
     found: dict[tuple[str, str], list[Interval]] = defaultdict(list)
     for night in nights:
         for one in night:
             if one.low is not None and one.high is not None:
                 found[one.what, one.who].append(one)
-    rows = []
-    for (what, who), value in truth.items():
-        some = found[what, who]
-        hits = sum(one.low <= value <= one.high for one in some)
-        n = float(np.median([one.n for one in some])) if some else 0.0
-        rows.append(Coverage(what, who, value, n, len(some), hits, sum(one.high < value for one in some)))
-    return rows
+    return [_covered(what, who, value, found[what, who]) for (what, who), value in truth.items()]
+
+
+def _covered(what: str, who: str, value: float, some: list[Interval]) -> Coverage:
+    hits = sum(one.low <= value <= one.high for one in some)
+    said = np.array([one.value for one in some])
+    if not some:
+        return Coverage(what, who, value, 0, 0, 0, 0, math.nan, math.nan)
+    n, mean, error = np.median([one.n for one in some]), said.mean(), said.std() / len(said) ** 0.5
+    return Coverage(what, who, value, float(n), len(some), hits, sum(one.high < value for one in some), mean, error)
 
 
 # -- the page -----------------------------------------------------------------------------------------------------
@@ -189,41 +163,39 @@ def wilson(k: int, n: int, z: float = 1.959963984540054) -> tuple[float, float]:
 
 def table(rows: list[Coverage]) -> str:
     lines = [
-        "| 种下的 | 客服 | 真值 | 每店个数(中位) | 种子数 | 盖住 | 占比 | 95% 区间 | 真值在区间之上 |",
-        "|" + " --- |" * 9,
+        "| 种下的 | 客服 | 真值 | 各店平均 ± 1.96 标准误 | 每店个数(中位) | 种子数 | 盖住 | 占比 | 95% 区间 | 真值在区间之上 / 之下 |",
+        "|" + " --- |" * 10,
     ]
     for row in rows:
         if row.seeds == 0:
-            lines.append(f"| {NAMES[row.what]} | {row.who} | {value(row)} | | 0 | | | | |")
+            lines.append(f"| {NAMES[row.what]} | {row.who} | {value(row.what, row.planted)} | | | 0 | | | | |")
             continue
         low, high = wilson(row.covered, row.seeds)
         share = f"{row.covered / row.seeds:.1%}"
         share = share if row.covered >= 0.93 * row.seeds else f"**{share}**"
-        lines.append(f"| {NAMES[row.what]} | {row.who} | {value(row)} | {row.n:g} | {row.seeds} | {row.covered} | {share} | {low:.0%}–{high:.0%} | {row.below} |")  # fmt: skip
+        mean = f"{value(row.what, row.mean)} ± {value(row.what, 1.96 * row.error)}"
+        above = row.seeds - row.covered - row.below
+        lines.append(f"| {NAMES[row.what]} | {row.who} | {value(row.what, row.planted)} | {mean} | {row.n:g} | {row.seeds} | {row.covered} | {share} | {low:.0%}–{high:.0%} | {row.below} / {above} |")  # fmt: skip
     return "\n".join(lines) + "\n"
 
 
-def value(row: Coverage) -> str:
-    return f"{row.planted / 100:.2f} 元" if row.what.startswith("sales") else f"{row.planted:.3f}"
+def value(what: str, x: float) -> str:
+    return f"{x / 100:.2f} 元" if what.startswith("sales") else f"{x:.3f}"
 
 
 def pooled(rows: list[Coverage]) -> str:
     """The quantities of all agents together: their intervals of one seed are nearly independent."""
-    sums: dict[str, list[int]] = defaultdict(lambda: [0, 0])
+    sums: dict[str, list[int]] = defaultdict(lambda: [0, 0, 0])
     for row in rows:
-        sums[row.what][0] += row.covered
-        sums[row.what][1] += row.seeds
-    lines = ["| 种下的 | 区间数 | 盖住 | 占比 | 95% 区间 |", "|" + " --- |" * 5]
-    for what, (k, n) in sums.items():
+        sums[row.what] = [a + b for a, b in zip(sums[row.what], (row.covered, row.seeds, row.below), strict=True)]
+    lines = ["| 种下的 | 区间数 | 盖住 | 占比 | 95% 区间 | 真值在区间之上 / 之下 |", "|" + " --- |" * 6]
+    for what, (k, n, below) in sums.items():
         if n:
             low, high = wilson(k, n)
-            lines.append(f"| {NAMES[what]} | {n} | {k} | {k / n:.1%} | {low:.0%}–{high:.0%} |")
+            lines.append(
+                f"| {NAMES[what]} | {n} | {k} | {k / n:.1%} | {low:.1%}–{high:.1%} | {below} / {n - k - below} |"
+            )
     return "\n".join(lines) + "\n"
-
-
-def recorded(path: Path) -> dict[int, list[Interval]]:
-    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    return {one["seed"]: [Interval(*row) for row in one["intervals"]] for one in map(json.loads, lines)}
 
 
 def main() -> None:
@@ -232,19 +204,20 @@ def main() -> None:
     ask.add_argument("--first", type=int, default=1)
     ask.add_argument("--messages", type=int, default=12_000)
     ask.add_argument("--minutes", type=float, default=math.inf, help="begin no further seed after that")
-    ask.add_argument("--record", type=Path, default=Path("seeds.jsonl"))
+    ask.add_argument("--keep", type=Path, default=Path("seeds"), help="folder of the kept nights")
+    ask.add_argument("--truth", type=int, default=400, help="shops that the planted amounts are the mean of")
     ask.add_argument("--models", type=Path, help="a folder of sentiment tables; without it they are built")
     ask.add_argument("--write", action="store_true", help=f"put the tables into {PAGE.name}")
     wish = ask.parse_args()
     models = wish.models or Path(tempfile.mkdtemp())
     snow_tables.load(models)
-    began, done = time.monotonic(), set(recorded(wish.record))
+    began = time.monotonic()
     for seed in range(wish.first, wish.first + wish.seeds):
-        if seed not in done and time.monotonic() - began < 60 * wish.minutes:
-            line = {"seed": seed, "intervals": one_seed(seed, models, messages=wish.messages)}
-            with wish.record.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(line, ensure_ascii=False) + "\n")
-    rows = covered(planted(), list(recorded(wish.record).values()))
+        kept = wish.keep / f"{seed:05d}.duckdb"
+        if not kept.exists() and time.monotonic() - began < 60 * wish.minutes:
+            one_seed(seed, models, kept, messages=wish.messages)
+    nights = [intervals(path) for path in sorted(wish.keep.glob("*.duckdb"))]
+    rows = covered(planted(shops=wish.truth, messages=wish.messages), nights)
     print(pooled(rows), table(rows), sep="\n")
     if wish.write:
         head = PAGE.read_text(encoding="utf-8").split("<!-- tables -->")[0]

@@ -1,55 +1,68 @@
-"""The program that counts how often intervals hold the planted truth: it runs, and it counts right."""
+"""The program that counts how often intervals hold the planted truth: it runs, keeps what it needs, and counts right."""
 
+import shutil
 import sys
-from functools import partial
 from pathlib import Path
 
 import pytest
 
-from tests import seeds
+from pipelines import store
+from tests import planted, seeds
 from tests.seeds import Interval
 
 
-def test_three_tiny_shops(
+def test_a_tiny_shop_and_a_copy_of_its_night(
     tmp_path: Path, models: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
-    page, record = tmp_path / "page.md", tmp_path / "record.jsonl"
+    page, kept = tmp_path / "page.md", tmp_path / "kept"
     page.write_text("# 前言\n\n<!-- tables -->\n旧表\n", encoding="utf-8")
     monkeypatch.setattr(seeds, "PAGE", page)
-    monkeypatch.setattr(seeds, "planted", partial(seeds.planted, messages=12_000))
-    asked = ["3", "--messages", "1200", "--record", str(record), "--models", str(models), "--write"]
-    for _ in range(2):  # the second time, everything is in the record
-        monkeypatch.setattr(sys, "argv", ["seeds", *asked])
-        seeds.main()
-    assert sorted(seeds.recorded(record)) == [1, 2, 3]
-    assert len(record.read_text(encoding="utf-8").splitlines()) == 3
+    asked = ["--messages", "1200", "--truth", "1", "--keep", str(kept), "--models", str(models), "--write"]
+    monkeypatch.setattr(sys, "argv", ["seeds", "1", *asked])
+    seeds.main()
+    shutil.copy(kept / "00001.duckdb", kept / "00002.duckdb")
+    monkeypatch.setattr(seeds, "one_seed", None)  # what is kept is not run again
+    monkeypatch.setattr(sys, "argv", ["seeds", "2", *asked])
+    seeds.main()
+    assert len(list(kept.iterdir())) == 2
     text = page.read_text(encoding="utf-8")
     assert text.startswith("# 前言") and "旧表" not in text and text.count("| 询单→最终付款率 |") == 13
     assert "| 催付成功率 |  |" in text and text.split("<!-- tables -->")[1].strip() in capsys.readouterr().out
 
 
+def test_the_kept_tables_say_what_the_whole_night_says(sample_home: Path, tmp_path: Path) -> None:
+    seeds.keep(sample_home / "mart.duckdb", tmp_path / "kept.duckdb")
+    with store.open_mart(sample_home) as con:
+        whole = [Interval(*row) for row in con.execute(seeds.INTERVALS).fetchall()]
+    kept = seeds.intervals(tmp_path / "kept.duckdb")
+    assert [one[:3] for one in kept] == [one[:3] for one in whole] and len(kept) > 30
+    for one, same in zip(kept, whole, strict=True):
+        assert one[3:] == pytest.approx(same[3:])
+
+
 def test_counting() -> None:
-    night = [Interval("conversion_d3", "小满", 9, 0.2, 0.6), Interval("reminder_success", "", 5, None, None)]
-    other = [Interval("conversion_d3", "小满", 7, 0.1, 0.2)]
+    night = [Interval("conversion_d3", "小满", 9, 0.4, 0.2, 0.6), Interval("reminder_success", "", 5, 0.5, None, None)]
+    other = [Interval("conversion_d3", "小满", 7, 0.15, 0.1, 0.2)]
     found = seeds.covered({("conversion_d3", "小满"): 0.3, ("reminder_success", ""): 0.5}, [night, other])
     assert [(row.who, row.n, row.seeds, row.covered, row.below) for row in found] == [
         ("小满", 8, 2, 1, 1),
         ("", 0, 0, 0, 0),
     ]
+    assert found[0].mean == pytest.approx(0.275) and found[0].error == pytest.approx(0.125 / 2**0.5)
 
 
 def test_the_planted_expectations_are_those_of_the_book() -> None:
     """Tea and ware by their prices, 0.91 of the list price on average, and baskets by their planted shares."""
-    found = seeds.planted(messages=60_000)
-    book = seeds.texts.load()
+    found = planted.planted(shops=5)
+    book = planted.texts.load()
     price = sum(
         share * sum(fen for _, fen in book.goods[kind]) / len(book.goods[kind])
-        for kind, share in seeds.mix.GOODS.items()
+        for kind, share in planted.mix.GOODS.items()
     )
     silent = price * 0.91 * (0.68 + 0.25 * 2 + 0.07 * 4.5)
     assert found["sales_per_buyer_silent", ""] == pytest.approx(silent, rel=0.06)
     assert found["sales_per_buyer_consulted", ""] > 1.1 * found["sales_per_buyer_silent", ""]
-    assert 0.4 < found["reminder_success", ""] < 0.6 and 0.2 < found["reminder_expected", ""] < 0.25
+    assert 0.4 < found["reminder_success", ""] < 0.6 and 0.17 < found["reminder_expected", ""] < 0.27
     rates = {
         who: (value, found["like_with_like", who]) for (what, who), value in found.items() if what == "conversion_d3"
     }

@@ -1,4 +1,4 @@
--- 宏:wilson_low / wilson_high(命中, 总数) 是比率的 Wilson 95% 区间;metric、metric_of、metric_by 见下
+-- 宏:wilson_low / wilson_high(命中, 总数) 是比率的 Wilson 95% 区间;mean_low / mean_high 是平均值的;metric、metric_of、metric_by 见下
 CREATE OR REPLACE MACRO wilson_low(k, n) AS
     greatest(0, (k / n + 1.9207294103470888 / n - 1.959963984540054 * sqrt((k / n * (1 - k / n) + 0.9603647051735444 / n) / n))
                 / (1 + 3.8414588206941776 / n));
@@ -12,6 +12,14 @@ CREATE OR REPLACE MACRO quantile_low(ordered, n, q) AS
     CASE WHEN quantile_is_held(n, q) THEN ordered[floor(n * q - quantile_reach(n, q))::BIGINT] END;
 CREATE OR REPLACE MACRO quantile_high(ordered, n, q) AS
     CASE WHEN quantile_is_held(n, q) THEN ordered[ceil(n * q + quantile_reach(n, q))::BIGINT + 1] END;
+-- t95(n):n-1 个自由度的 Student t 的 97.5% 分位,在正态分位上展开(Abramowitz & Stegun 26.7.5);n ≥ 4 时误差不到 1%
+CREATE OR REPLACE MACRO t95(n) AS 1.959963984540054 + 2.372271230298562 / (n - 1) + 2.8224986157396112 / (n - 1) ** 2 + 2.555849679507722 / (n - 1) ** 3;
+-- 平均值的 95% 区间按偏度改正:金额右偏,正态区间多半整个偏低。Hall 1992(Annals of Statistics 20:1)的三次变换,取 t 分位:
+-- reach 是 ±t/√n,偏度为 0 或算不出时就是 t 区间;样本偏度至多 √n。只用可加的 n、Σx、Σx²、Σx³。比较过的几种见 DECISIONS.md「区间」
+CREATE OR REPLACE MACRO unskewed(reach, skew, n) AS
+    CASE WHEN abs(skew) > 1e-6 THEN 3 / skew * (cbrt(1 + skew * (reach - skew / (6 * n))) - 1) ELSE reach END;
+CREATE OR REPLACE MACRO mean_low(mean, sd, skew, n) AS mean - sd * unskewed(t95(n) / sqrt(n), greatest(-sqrt(n), least(sqrt(n), coalesce(skew, 0))), n);
+CREATE OR REPLACE MACRO mean_high(mean, sd, skew, n) AS mean - sd * unskewed(-t95(n) / sqrt(n), greatest(-sqrt(n), least(sqrt(n), coalesce(skew, 0))), n);
 -- 由内向外读(旧版 DuckDB 不认存下来的 WITH):一单位一行 → 一位客服(小组、渠道、钟点)一行 → 区间。
 -- 任一指标在任一时段(日期可为 NULL:不限,含没有日期的)的值、95% 区间、单位数;未成熟的日子不计。
 -- seen_by:'agent' 每位客服和全店、'shop' 只要全店、'team'、'channel'、'hour'(part 是哪一个);wanted:哪些口径(列表),NULL 即本次运行的。
@@ -21,27 +29,26 @@ SELECT profile, shop, agent, part,
        scale * CASE kind WHEN 'total' THEN num WHEN 'mean' THEN mean WHEN 'rate' THEN num / den WHEN 'ratio' THEN num / nullif(den, 0)
                     WHEN 'p50' THEN list_aggregate(ordered, 'quantile_cont', 0.5)
                     ELSE list_aggregate(ordered, 'quantile_cont', 0.9) END AS value,
-       scale * CASE kind WHEN 'rate' THEN wilson_low(num, n) WHEN 'mean' THEN CASE WHEN reach IS NOT NULL THEN greatest(lowest, mean - reach) END
+       scale * CASE kind WHEN 'rate' THEN wilson_low(num, n) WHEN 'mean' THEN CASE WHEN sd > 0 THEN greatest(lowest, mean_low(mean, sd, skew, n)) END
                     ELSE quantile_low(ordered, n, q) END AS low,
-       scale * CASE kind WHEN 'rate' THEN wilson_high(num, n) WHEN 'mean' THEN CASE WHEN reach IS NOT NULL THEN least(highest, mean + reach) END
+       scale * CASE kind WHEN 'rate' THEN wilson_high(num, n) WHEN 'mean' THEN CASE WHEN sd > 0 THEN least(highest, mean_high(mean, sd, skew, n)) END
                     ELSE quantile_high(ordered, n, q) END AS high,
        n
-FROM (SELECT *, 1.959963984540054 * sd / sqrt(n) AS reach
-      FROM (SELECT kind, scale, lowest, highest, profile, shop, agent, part, sum(num) AS num, sum(den) AS den,
-                   CASE WHEN kind = 'rate' THEN sum(den) WHEN kind IN ('total', 'ratio') THEN sum(n_rows) ELSE count(*) END::BIGINT AS n,
-                   avg(num) AS mean, stddev_samp(num) AS sd, CASE kind WHEN 'p50' THEN 0.5 WHEN 'p90' THEN 0.9 END AS q,
-                   CASE WHEN kind IN ('p50', 'p90') THEN list_sort(list(num)) END AS ordered
-            FROM (SELECT k.kind, k.scale, k.lowest, k.highest, o.profile, o.grain, o.shop, o.agent,
-                         CASE seen_by WHEN 'team' THEN o.team WHEN 'channel' THEN o.channel WHEN 'hour' THEN printf('%02d', o.hour) END AS part,
-                         o.unit, sum(o.num) AS num, sum(o.den) AS den, count(*) AS n_rows
-                  FROM observations o JOIN kpis k ON k.observed = o.metric JOIN profiles p ON p.profile = o.profile
-                  WHERE k.metric = id AND o.metric = regexp_replace(id, '_p(50|90)$', '') AND o.is_mature
-                    AND CASE seen_by WHEN 'agent' THEN o.grain IN ('agent', 'shop') WHEN 'team' THEN o.grain = 'team' ELSE o.grain = 'shop' END
-                    AND CASE WHEN k.is_by_profile AND wanted IS NOT NULL THEN list_contains(wanted, p.profile) ELSE p.is_own END
-                    AND (from_day IS NULL OR o.day >= from_day::DATE) AND (to_day IS NULL OR o.day <= to_day::DATE)
-                  GROUP BY ALL)
-            WHERE seen_by IN ('agent', 'shop') OR part IS NOT NULL
-            GROUP BY kind, scale, lowest, highest, profile, grain, shop, agent, part));
+FROM (SELECT kind, scale, lowest, highest, profile, shop, agent, part, sum(num) AS num, sum(den) AS den,
+             CASE WHEN kind = 'rate' THEN sum(den) WHEN kind IN ('total', 'ratio') THEN sum(n_rows) ELSE count(*) END::BIGINT AS n,
+             avg(num) AS mean, stddev_samp(num) AS sd, skewness(num) AS skew, CASE kind WHEN 'p50' THEN 0.5 WHEN 'p90' THEN 0.9 END AS q,
+             CASE WHEN kind IN ('p50', 'p90') THEN list_sort(list(num)) END AS ordered
+      FROM (SELECT k.kind, k.scale, k.lowest, k.highest, o.profile, o.grain, o.shop, o.agent,
+                   CASE seen_by WHEN 'team' THEN o.team WHEN 'channel' THEN o.channel WHEN 'hour' THEN printf('%02d', o.hour) END AS part,
+                   o.unit, sum(o.num) AS num, sum(o.den) AS den, count(*) AS n_rows
+            FROM observations o JOIN kpis k ON k.observed = o.metric JOIN profiles p ON p.profile = o.profile
+            WHERE k.metric = id AND o.metric = regexp_replace(id, '_p(50|90)$', '') AND o.is_mature
+              AND CASE seen_by WHEN 'agent' THEN o.grain IN ('agent', 'shop') WHEN 'team' THEN o.grain = 'team' ELSE o.grain = 'shop' END
+              AND CASE WHEN k.is_by_profile AND wanted IS NOT NULL THEN list_contains(wanted, p.profile) ELSE p.is_own END
+              AND (from_day IS NULL OR o.day >= from_day::DATE) AND (to_day IS NULL OR o.day <= to_day::DATE)
+            GROUP BY ALL)
+      WHERE seen_by IN ('agent', 'shop') OR part IS NOT NULL
+      GROUP BY kind, scale, lowest, highest, profile, grain, shop, agent, part);
 -- 本次运行的口径:每位客服一行,全店一行(agent 为空)
 CREATE OR REPLACE MACRO metric(id, from_day, to_day) AS TABLE
 SELECT shop, agent, value, low, high, n FROM figures('agent', NULL, id, from_day, to_day) ORDER BY shop, agent NULLS FIRST;
