@@ -15,6 +15,7 @@ from qc.rulefile import RulebookError
 from qc.standard import Answer, Standard
 
 ANSWERS = "standard.yaml"
+FIGURES = "SELECT ?::VARCHAR AS metric, shop, value, n, NULL AS reason FROM metric(?, NULL, NULL) WHERE agent IS NULL"
 
 
 class Book(NamedTuple):
@@ -41,13 +42,10 @@ def _text(path: Path) -> str:
 def write(con: duckdb.DuckDBPyConnection, book: Book) -> None:
     """standard_items and standard_scores of a built mart, from its own metric() of whole shops."""
     metrics = sorted({item.measured.metric for _, item in book.standard.items() if item.measured})
-    asked = [
-        store.frame(con, "SELECT ?::VARCHAR AS metric, shop, value::DOUBLE AS value, n FROM metric(?, NULL, NULL) WHERE agent IS NULL", [m, m])
-        for m in metrics
-    ]  # fmt: skip
-    nothing = pl.DataFrame(schema={"metric": pl.String, "shop": pl.String, "value": pl.Float64, "n": pl.Int64})
+    asked = [store.frame(con, FIGURES, [m, m]) for m in metrics]
+    asked.append(store.frame(con, "SELECT metric, shop, NULL::DOUBLE AS value, 0 AS n, reason FROM gaps WHERE list_contains(?, metric)", [metrics]))
     shops = [s for (s,) in con.execute("SELECT DISTINCT shop FROM conversations WHERE shop IS NOT NULL ORDER BY shop").fetchall()]
-    made = standards.assess(book.standard, book.answers, pl.concat([nothing, *(a.cast(dict(nothing.schema)) for a in asked)]), shops)
+    made = standards.assess(book.standard, book.answers, pl.concat(a.cast(standards.FIGURES) for a in asked), shops)
     for name, frame in (("standard_items", made.items), ("standard_scores", made.scores)):
         con.register("rows_", frame)
         con.execute(f"CREATE TABLE {name} AS SELECT * FROM rows_")

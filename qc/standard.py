@@ -187,13 +187,13 @@ def _measured_problems(item: Item) -> Iterator[str]:
 
 
 def assess(standard: Standard, answers: Iterable[Answer], figures: pl.DataFrame, shops: Sequence[str]) -> Assessed:
-    """figures(metric, shop, value, n) of whole shops, answers -> Assessed, an item a shop and a score a shop.
+    """figures(metric, shop, value, n, reason) of whole shops, answers -> Assessed, an item a shop and a score a shop.
 
     An item without data, with fewer than `least` units, or without an answer does not apply: won is NULL and `reason` says
     why. A shop to which nothing applies has no score. Sums are exact (fractions of the written points); the score is rounded
     to 4 decimals only after its level was found.
     """
-    known = {(str(m), str(s)): (v, int(n)) for m, s, v, n in figures.select("metric", "shop", "value", "n").rows()}
+    known = {(str(m), str(s)): (v, int(n), why) for m, s, v, n, why in figures.select(*FIGURES).rows()}
     told = list(answers)
     rows = [_row(standard, nth, part, item, shop, known, told) for shop in sorted(shops) for nth, (part, item) in enumerate(standard.items(), 1)]
     items = pl.DataFrame(rows, schema=_ITEMS, orient="row")
@@ -211,7 +211,8 @@ _SCORES = {
     "won": pl.Float64, "applicable": pl.Float64, "possible": pl.Float64, "score": pl.Float64, "level": pl.String, "level_title": pl.String,
     "level_title_en": pl.String, "n_undeclared": pl.Int64, "reason": pl.String,
 }  # fmt: skip
-Figures = Mapping[tuple[str, str], tuple[float | None, int]]
+FIGURES: dict[str, type[pl.DataType]] = {"metric": pl.String, "shop": pl.String, "value": pl.Float64, "n": pl.Int64, "reason": pl.String}
+Figures = Mapping[tuple[str, str], tuple[float | None, int, str | None]]
 
 
 def _row(
@@ -219,8 +220,8 @@ def _row(
 ) -> tuple[object, ...]:  # fmt: skip
     head = (shop, standard.standard, nth, part.id, part.title, part.title_en, item.id, item.title, item.title_en, item.points)
     if item.measured:
-        value, n = known.get((item.measured.metric, shop), (None, 0))
-        return (*head, "measured", item.measured.metric, value, n, *_reached(item.measured, value, n), None, None, None)
+        value, n, why = known.get((item.measured.metric, shop), (None, 0, None))
+        return (*head, "measured", item.measured.metric, value, n, *_reached(item.measured, value, n, why), None, None, None)
     mine = [a for a in answers if a.item == item.id and a.shop in (shop, None)]
     if not mine:
         return (*head, "declared", None, None, None, None, None, "not_declared", None, None, None)
@@ -228,10 +229,10 @@ def _row(
     return (*head, "declared", None, None, None, None, own.points, None, own.day, own.by, own.evidence)
 
 
-def _reached(measured: Measured, value: float | None, n: int) -> tuple[str | None, float | None, str | None]:
+def _reached(measured: Measured, value: float | None, n: int, why: str | None) -> tuple[str | None, float | None, str | None]:
     """(threshold, points, reason): the first step that is reached; none is 0 points and shows the last threshold."""
     if value is None or n < measured.least:
-        return None, None, "no_observation" if value is None else "too_few"
+        return None, None, (why or "no_observation") if value is None else "too_few"
     step = next((s for s in measured.steps if s.is_reached(value)), None)
     return (step.said, step.points, None) if step else (f"× {measured.steps[-1].said}", 0.0, None)
 

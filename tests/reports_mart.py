@@ -5,7 +5,10 @@ from pathlib import Path
 
 import duckdb
 
-from pipelines import mart
+from pipelines import mart, standard
+from pipelines.resources import data_dir
+
+STANDARD = standard.load(data_dir() / "standards" / "gbt_27922.yaml", data_dir())
 
 CHAT_TABLES = (
     "messages", "conversations", "turns", "profile_turns", "findings", "entries", "scores", "moments", "agents", "ratings", "receptions",
@@ -42,9 +45,9 @@ def rebuilt(source: Path, path: Path, statements: list[str]) -> Path:
     """A copy of a mart with other facts; metrics and gaps follow from them."""
     shutil.copy(source, path)
     with duckdb.connect(str(path)) as con:
-        for statement in ("DROP TABLE gaps", "DROP TABLE metrics", "DROP VIEW observations", *statements):
+        for statement in (*(f"DROP TABLE {t}" for t in ("gaps", "metrics", "standard_items", "standard_scores")), "DROP VIEW observations", *statements):
             con.execute(statement)
-    mart.finish(path)
+    mart.finish(path, STANDARD)
     return path
 
 

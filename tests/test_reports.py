@@ -293,7 +293,7 @@ def test_hostile_text_stays_text(mart: Path, tmp_path: Path) -> None:
     assert EVIL[:40] in "".join(t for _, t in report["index.html"].all("td"))
     for name in report:
         assert re.fullmatch(
-            r"(index|sales|promises|profiles|mood|agents/[0-9A-Za-z\u4e00-\u9fff-]{1,60}|conversations/[0-9A-Za-z\u4e00-\u9fff-]{1,60})\.html",
+            r"(index|sales|promises|profiles|mood|standard|agents/[0-9A-Za-z\u4e00-\u9fff-]{1,60}|conversations/[0-9A-Za-z\u4e00-\u9fff-]{1,60})\.html",
             name,
         )
     titles = {t for n, p in report.items() if n.startswith("agents/") for _, t in p.all("title")}

@@ -12,7 +12,7 @@ from pipelines import store
 from pipelines.cli import app
 from qc.metrics import REASONS
 from qc.rulefile import RulebookError
-from qc.standard import Assessed, assess, load_answers, load_standard
+from qc.standard import FIGURES, Assessed, assess, load_answers, load_standard
 from reports import queries
 from reports import standard as page
 from reports.facts import gather
@@ -55,8 +55,8 @@ answers:
 def assessed(points: str | None, csat: tuple[float, int] | None, text: str = SMALL) -> Assessed:
     standard = load_standard(text, "demo.yaml")
     answers = load_answers(DECLARED.replace("points: 45", f"points: {points}"), "standard.yaml", standard) if points else ()
-    rows = [("csat", "店", *csat)] if csat else []
-    return assess(standard, answers, pl.DataFrame(rows, schema={"metric": pl.String, "shop": pl.String, "value": pl.Float64, "n": pl.Int64}, orient="row"), ["店"])
+    rows = [("csat", "店", *csat, None)] if csat else []
+    return assess(standard, answers, pl.DataFrame(rows, schema=FIGURES, orient="row"), ["店"])
 
 
 def score(found: Assessed) -> tuple[float | None, str | None]:
@@ -107,9 +107,10 @@ def test_nothing_known_is_no_score_but_a_reason() -> None:
 def test_a_shops_own_answer_goes_before_one_for_all() -> None:
     standard = load_standard(SMALL, "demo.yaml")
     text = DECLARED + "  - {item: unit, shop: 乙, points: 30, day: 2026-09-02, by: 店长, evidence: 现场}\n"
-    figures = pl.DataFrame(schema={"metric": pl.String, "shop": pl.String, "value": pl.Float64, "n": pl.Int64})
+    figures = pl.DataFrame([("csat", "乙", None, 0, "no_ratings")], schema=FIGURES, orient="row")
     found = assess(standard, load_answers(text, "standard.yaml", standard), figures, ["甲", "乙"])
     assert dict(found.scores.select("shop", "won").rows()) == {"甲": 45.0, "乙": 30.0}
+    assert dict(found.items.filter(item="satisfaction").select("shop", "reason").rows()) == {"甲": "no_observation", "乙": "no_ratings"}
 
 
 @pytest.mark.parametrize(
