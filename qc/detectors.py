@@ -9,16 +9,15 @@ import polars as pl
 
 from qc import frames
 from qc.conditions import leaves
-from qc.phrases import occurrences
+from qc.phrases import Leaf, sought_by, spans
 from qc.places import PLACE, Beside, Talk, places, spoken_at
+from qc.quotation import echoes, own
 from qc.rule import EVENTS, SEVERITIES, Rule
 from qc.rulebook import Pack, disguises_of, in_order, references, rules_of
-from qc.text import fold
 from qc.where import within
 
 # What a person wrote or said; the text of a card or a picture is the platform's.
 SPOKEN = ("text", "voice")
-_ECHO = 4  # characters of a clause that repeats the customer's last bubble, from which on it is a quotation: ours
 
 
 class Inspection(NamedTuple):
@@ -153,30 +152,37 @@ def _heard(
     said: pl.DataFrame, rules: Mapping[str, Rule], disguises: Mapping[str, Sequence[str]]
 ) -> dict[tuple[str, str], pl.DataFrame]:
     """(rule_id, leaf) → places of its words: the speaker's own ones; an absent rule is content with a quotation."""
-    spoken = said.filter("is_spoken")
-    texts = spoken.select("text").unique().with_row_index("text_id")
-    found = occurrences(texts["text"], list(rules.values()), disguises)
-    speakers = pl.DataFrame(
-        [(rule.id, rule.who, rule.by == "absent") for rule in rules.values()],
-        schema={"rule_id": pl.String, "who": pl.String, "is_absent": pl.Boolean}, orient="row",
-    )  # fmt: skip
-    found = (
-        found.join(speakers, on="rule_id").filter(pl.col("is_absent") | ~pl.col("is_quoted")).join(texts, on="text_id")
-    )
-    hits = found.join(spoken.select("i", "text", "who", "asked"), on=["text", "who"])
-    is_claimed = ~pl.col("is_absent") & (pl.col("who") == "agent")  # said by an agent and held against them
-    own = hits.filter(is_claimed)
-    hits = pl.concat([hits.filter(~is_claimed), own.filter(~_echoes(own))])
-    hits = hits.select("rule_id", "leaf", "i", "start", "end", is_whole=pl.lit(False))
-    parts = hits.partition_by("rule_id", "leaf", as_dict=True)
-    return {(str(rule), str(leaf)): part.select(*PLACE) for (rule, leaf), part in parts.items()}
+    found: dict[tuple[str, str], pl.DataFrame] = {}
+    for who in ("agent", "customer"):
+        sought = sought_by([rule for rule in rules.values() if rule.who == who])
+        spoken = said.filter(pl.col("is_spoken") & (pl.col("who") == who))
+        for leaf, part in _places_of(spoken, sought, disguises, is_claimed=who == "agent").items():
+            found[sought[leaf].rule.id, sought[leaf].path] = part
+    return found
 
 
-def _echoes(hits: pl.DataFrame) -> pl.Series:
-    """Whether the clause merely repeats the customer's last bubble before it."""
-    said = hits.select("clause", asked=fold(hits["asked"]))
-    echo = pl.col("asked").str.contains(pl.col("clause"), literal=True) & (pl.col("clause").str.len_chars() >= _ECHO)
-    return said.select(echo.fill_null(False)).to_series()
+def _places_of(
+    spoken: pl.DataFrame, sought: Sequence[Leaf], disguises: Mapping[str, Sequence[str]], *, is_claimed: bool
+) -> dict[int, pl.DataFrame]:
+    """leaf → PLACE in the bubbles of one speaker; what is claimed is held against them, so it is no echo either."""
+    texts = spoken.group_by("text").agg("i")
+    places = spans(texts["text"], sought, disguises)
+    absent = pl.col("leaf").is_in([leaf.leaf for leaf in sought if leaf.rule.by == "absent"])
+    claimed = own(places.filter(~absent), texts["text"])
+    hits = [_said_at(claimed, texts), _said_at(places.filter(absent), texts)]
+    if is_claimed:
+        by_row = pl.DataFrame({"row": spoken["i"]}).with_row_index("n")
+        at = hits[0].select(row="i").join(by_row, on="row", how="left", maintain_order="left")["n"]
+        hits[0] = hits[0].filter(~echoes(pl.concat([hits[0], spoken.select("text", "asked")[at]], how="horizontal")))
+    every = pl.concat(hits).select("leaf", *PLACE)
+    return {int(leaf): part.drop("leaf") for (leaf,), part in every.partition_by("leaf", as_dict=True).items()}
+
+
+def _said_at(places: pl.DataFrame, texts: pl.DataFrame) -> pl.DataFrame:
+    """Places in distinct texts → places in every bubble with that text."""
+    bubbles = texts["i"][places["text_id"]]
+    rows = places.select("leaf", "start", "end", is_whole=pl.lit(False)).with_columns(i=bubbles)
+    return rows.explode("i").cast({"i": PLACE["i"]})
 
 
 def _left_mid_turn(turns: pl.DataFrame) -> pl.DataFrame:

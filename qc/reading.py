@@ -1,0 +1,151 @@
+"""Texts as rows of code points, read as they are meant, with the way back to what was written; words found in them.
+
+A word list is a trie looked up a character further at a time for all places of all texts together: a place leaves as
+soon as no word goes on there, so the cost is one look at every character and a little for what looks like a word.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from qc.text import fold_text
+
+Ints = npt.NDArray[np.int64]
+Small = npt.NDArray[np.int32]
+Points = npt.NDArray[np.uint32]
+
+_GAP = "\n"  # between two texts; what stands there is in no word
+_SLOTS_BITS = 20  # of the table that most pairs of characters fail at: 1 MB, which stays in the cache
+_FIRST, _SECOND = np.uint32(0x9E3779B1), np.uint32(0x85EBCA77)  # odd, far apart (xxHash's)
+
+
+class Reading(NamedTuple):
+    """Texts one after another, a gap behind each; `since` and `until` say where in the written row a character stands."""
+
+    points: Points
+    start: Ints  # where each text begins, and the end of the last one's gap
+    since: Small
+    until: Small
+    written: Ints  # where each text begins in the written row
+
+
+class Words(NamedTuple):
+    """A trie, a level a character: what goes on from which node, and which word ends there."""
+
+    alphabet: Points  # in order; code n + 1 is its character n, code 0 any other
+    levels: tuple[tuple[Ints, Small], ...]  # keys (node · codes + code) in order, and the word that ends there, or -1
+    pairs: npt.NDArray[np.bool_]  # by slot: some word may begin with these two characters
+
+
+def written(texts: pl.Series) -> Reading:
+    """Texts, none of them NULL, as they were written."""
+    joined = texts.str.join(_GAP).item() + _GAP
+    points = np.frombuffer(joined.encode("utf-32-le"), np.uint32)
+    start = np.append(0, np.cumsum(texts.str.len_chars().to_numpy().astype(np.int64) + 1))
+    at = np.arange(points.size + 1, dtype=np.int32)
+    return Reading(points, start, at[:-1], at[1:], start)
+
+
+def gaps(read: Reading) -> Ints:
+    """Where the gaps stand, one behind each text."""
+    return read.start[1:] - 1
+
+
+def owners(read: Reading) -> Small:
+    """The number of the text that each place belongs to."""
+    return np.repeat(np.arange(read.start.size - 1, dtype=np.int32), np.diff(read.start))
+
+
+def as_strings(read: Reading, texts: Ints | None = None) -> list[str]:
+    """The texts, or some of them by number, as they are read."""
+    row = read.points.tobytes().decode("utf-32-le")
+    begin, gap = read.start[:-1], gaps(read)
+    if texts is not None:
+        begin, gap = begin[texts], gap[texts]
+    return [row[a:z] for a, z in zip(begin.tolist(), gap.tolist(), strict=True)]
+
+
+def folded(read: Reading) -> Reading:
+    """One character for one (`qc.text.fold`)."""
+    return read._replace(points=table(read.points, fold_text)[read.points])
+
+
+def occurring(points: Points) -> Ints:
+    """The code points that occur, in order."""
+    seen = np.zeros(int(points.max(initial=0)) + 1, np.bool_)
+    seen[points] = True
+    return np.flatnonzero(seen)
+
+
+def table(points: Points, of: Callable[[str], str]) -> Points:
+    """By code point, for those that occur: the one that it is read as; "" is 0."""
+    codes = occurring(points)
+    found = np.zeros(int(points.max(initial=0)) + 1, np.uint32)
+    found[codes] = [ord(of(chr(code)) or "\0") for code in codes.tolist()]
+    return found
+
+
+def words(known: Sequence[str]) -> Words:
+    """The trie of distinct words, none of them empty; a word's number is its place in the list."""
+    read = written(pl.Series(known, dtype=pl.String))
+    long = np.diff(read.start) - 1
+    alphabet = np.unique(np.delete(read.points, gaps(read)))
+    n_codes = alphabet.size + 1
+    code = np.searchsorted(alphabet, read.points) + 1
+    node, levels = np.zeros(len(known), np.int64), []
+    for depth in range(int(long.max(initial=0))):
+        on = np.flatnonzero(long > depth)
+        keys, node[on] = np.unique(node[on] * n_codes + code[read.start[on] + depth], return_inverse=True)
+        ends, over = np.full(keys.size, -1, np.int32), on[long[on] == depth + 1]
+        ends[node[over]] = over
+        levels.append((keys, ends))
+    two = np.flatnonzero(long > 1)
+    pairs = np.zeros(1 << _SLOTS_BITS, np.bool_)
+    pairs[_slot(code[read.start[two]].astype(np.uint32), code[read.start[two] + 1].astype(np.uint32))] = True
+    return Words(alphabet, tuple(levels), pairs)
+
+
+def found(read: Reading, known: Words) -> tuple[Ints, Small]:
+    """(where in the reading, which word) of every word wherever it stands."""
+    if not known.levels:
+        return np.zeros(0, np.int64), np.zeros(0, np.int32)
+    codes = _codes(read, known)
+    n_codes = known.alphabet.size + 1
+    keys, ends = known.levels[0]
+    first = np.full(n_codes, -1, np.int64)
+    first[keys] = np.arange(keys.size)
+    single = np.zeros(n_codes, np.bool_)
+    single[keys[ends >= 0]] = True
+    at = np.flatnonzero(single[codes])
+    hits = [(at, ends[first[codes[at]]])]
+    at = np.flatnonzero(known.pairs[_slot(codes[:-1], codes[1:])])
+    node = first[codes[at]]
+    at, node = at[node >= 0], node[node >= 0]
+    for depth, (keys, ends) in enumerate(known.levels[1:], start=1):
+        wanted = node * n_codes + codes[at + depth]
+        node = np.minimum(np.searchsorted(keys, wanted), keys.size - 1)
+        is_on = keys[node] == wanted
+        at, node = at[is_on], node[is_on]
+        is_over = ends[node] >= 0
+        hits.append((at[is_over], ends[node[is_over]]))
+    places, numbers = zip(*hits, strict=True)
+    return np.concatenate(places), np.concatenate(numbers)
+
+
+def _codes(read: Reading, known: Words) -> Points:
+    """The reading in the codes of the words, with one more 0 at its end."""
+    code = np.zeros(max(int(read.points.max(initial=0)), int(known.alphabet[-1])) + 1, np.uint32)
+    code[known.alphabet] = np.arange(1, known.alphabet.size + 1)
+    codes = np.zeros(read.points.size + 1, np.uint32)
+    np.take(code, read.points, out=codes[:-1])
+    codes[gaps(read)] = 0
+    return codes
+
+
+def _slot(first: Points, second: Points) -> Points:
+    return (first * _FIRST + second * _SECOND) >> np.uint32(32 - _SLOTS_BITS)
