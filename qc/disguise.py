@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 
-from qc.reading import Ints, Reading, Words, as_strings, found, gaps, table, words, written
+from qc.reading import Ints, Reading, Words, as_strings, found, gaps, read_as, words, written
 from qc.text import fold_text
 
 _KEPT = frozenset(",。!?;:、[]\n")
@@ -50,12 +50,13 @@ def undisguise(texts: pl.Series, key: Key) -> pl.Series:
 
 def undisguised(read: Reading, key: Key) -> Reading:
     """A reading as it was meant; what replaces a way of writing stands where the whole of that way stood."""
-    spelt = table(read.points, lambda c: _spelt(c, key.marks))[read.points]
-    is_kept = spelt > 0
+    spelt = read_as(read, lambda c: _spelt(c, key.marks))
+    is_kept = (spelt.alphabet > 0)[read.row]
     is_kept[gaps(read)] = True
     at = np.flatnonzero(is_kept)
     start = np.append(0, np.searchsorted(at, gaps(read)) + 1)
-    return _reworded(Reading(spelt[at], start, read.since[at], read.until[at], read.written), key)
+    meant = spelt._replace(row=read.row[at], start=start, since=read.since[at], until=read.until[at])
+    return _reworded(meant, key)
 
 
 def _reworded(read: Reading, key: Key) -> Reading:
@@ -64,14 +65,17 @@ def _reworded(read: Reading, key: Key) -> Reading:
     if not begin.size:
         return read
     n_from, n_to = (np.array([len(w) for w in of], np.int64)[which] for of in (key.ways, key.words))
-    is_left = np.ones(read.points.size, np.bool_)
+    is_left = np.ones(read.row.size, np.bool_)
     is_left[_stretches(begin, n_from)] = False
     left = np.flatnonzero(is_left)
     into = np.repeat(np.searchsorted(left, begin), n_to)
-    meant = np.array([ord(c) for n in which.tolist() for c in key.words[n]], np.uint32)
+    alphabet = np.append(read.alphabet, np.array([ord(c) for word in key.words for c in word], np.uint32))
+    first = read.alphabet.size + np.cumsum([0, *map(len, key.words)])[which]  # of the word's characters in it
+    row = read.row[left].astype(np.promote_types(read.row.dtype, np.min_scalar_type(alphabet.size)))
     moved = np.append(0, np.cumsum(n_to))[np.searchsorted(begin, gaps(read))]
     return Reading(
-        np.insert(read.points[left], into, meant),
+        np.insert(row, into, _stretches(first, n_to)),
+        alphabet,
         np.append(0, np.searchsorted(left, gaps(read)) + moved + 1),
         np.insert(read.since[left], into, np.repeat(read.since[begin], n_to)),
         np.insert(read.until[left], into, np.repeat(read.until[begin + n_from - 1], n_to)),
@@ -112,5 +116,6 @@ def _plain(character: str) -> str:
     return "" if unicodedata.category(folded)[0] in "PSZCM" else _DIGITS.get(folded, folded)
 
 
+@cache
 def _spelt(text: str, marks: frozenset[str]) -> str:
     return "".join(mark if (mark := fold_text(c)) in marks else _plain(c) for c in text)

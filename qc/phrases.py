@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -16,7 +17,7 @@ from qc.patterns import as_folded, literal
 from qc.reading import Ints, Reading
 from qc.text import PUNCTUATION, SMILEY, fold
 
-_BATCH = 1 << 20  # characters read at a time: ours, the arrays of a batch stay near the cache
+_BATCH = 3 << 20  # bytes read at a time: ours, the arrays of a batch stay near the cache
 _APART = "\U0010ffff"  # no character, so that no text has it
 
 
@@ -71,19 +72,23 @@ def spans(texts: pl.Series, sought: Sequence[Leaf], disguises: Mapping[str, Sequ
     key = disguise.key(disguises)
     plain = _book([leaf for leaf in sought if not leaf.rule.disguise], None)
     hidden = _book([leaf for leaf in sought if leaf.rule.disguise], key)
-    found = [pl.DataFrame(schema=SPAN)]
-    for first, some in _batches(texts):
-        row = reading.written(some)
+
+    def of(batch: tuple[int, pl.Series]) -> pl.DataFrame:
+        row = reading.written(batch[1])
         parts = [_spans(reading.folded(row), plain)] if plain.leaves else []
         parts += [_spans(disguise.undisguised(row, key), hidden).unique()] if hidden.leaves else []
-        found += [part.with_columns(pl.col("text_id") + first) for part in parts]
-    return pl.concat(found)
+        return pl.concat([pl.DataFrame(schema=SPAN), *parts]).with_columns(pl.col("text_id") + batch[0])
+
+    with ThreadPoolExecutor(
+        pl.thread_pool_size()
+    ) as threads:  # most of the work is arrays', which do not wait for Python
+        return pl.concat([pl.DataFrame(schema=SPAN), *threads.map(of, _batches(texts))])
 
 
 def _batches(texts: pl.Series) -> Iterator[tuple[int, pl.Series]]:
-    """Neighbouring texts, about _BATCH characters at a time, with the number of their first one."""
+    """Neighbouring texts, about _BATCH bytes at a time, with the number of their first one."""
     texts = texts.fill_null("")
-    nth = texts.str.len_chars().cast(pl.Int64).cum_sum().to_numpy() // _BATCH
+    nth = texts.str.len_bytes().cast(pl.Int64).cum_sum().to_numpy() // _BATCH
     edges = [0, *(np.flatnonzero(np.diff(nth)) + 1).tolist(), len(texts)]
     return ((a, texts[a:z]) for a, z in pairwise(edges) if a < z)
 
@@ -178,7 +183,7 @@ def _exact(found: pl.DataFrame, book: _Book, read: Reading) -> pl.DataFrame:
         return found
     asked = found.filter(is_exact)
     text, at, until = (asked[name].to_numpy() for name in ("text_id", "at", "until"))
-    solid = np.append(0, np.cumsum(_is_solid(read.points), dtype=np.int64))
+    solid = np.append(0, np.cumsum(_is_solid(read), dtype=np.int32))
     in_text = solid[reading.gaps(read)] - solid[read.start[:-1]]
     asked = asked.filter(pl.Series(solid[until] - solid[at] == in_text[text], dtype=pl.Boolean))
     said = asked["text_id"].unique()
@@ -187,13 +192,10 @@ def _exact(found: pl.DataFrame, book: _Book, read: Reading) -> pl.DataFrame:
     return pl.concat([found.filter(~is_exact), asked.filter(~pl.col("text_id").is_in(warm.implode()))])
 
 
-def _is_solid(points: reading.Points) -> npt.NDArray[np.bool_]:
+def _is_solid(read: Reading) -> npt.NDArray[np.bool_]:
     """Of each character whether it is more than punctuation (`qc.text.bare`)."""
-    codes = reading.occurring(points)
-    marks = pl.Series([chr(code) for code in codes.tolist()], dtype=pl.String).str.contains(PUNCTUATION)
-    is_solid = np.zeros(int(points.max(initial=0)) + 1, np.bool_)
-    is_solid[codes] = ~marks.to_numpy()
-    return is_solid[points]
+    characters = pl.Series(list(map(chr, read.alphabet.tolist())), dtype=pl.String)
+    return np.asarray((~characters.str.contains(PUNCTUATION)).to_numpy()[read.row])
 
 
 def _as_written(found: pl.DataFrame, read: Reading) -> pl.DataFrame:

@@ -17,28 +17,32 @@ _ECHO = 4  # characters of a clause that repeats the customer's last bubble, fro
 
 
 def own(places: pl.DataFrame, texts: pl.Series) -> pl.DataFrame:
-    """The places(text_id, start, end, …) in distinct texts that are the speaker's own words: neither marked nor reported."""
+    """places(text_id, start, end, …) in distinct texts -> those in the speaker's own words, with the `folded` text.
+
+    Not their own is what stands inside quotation marks and what they report of somebody else.
+    """
     signs = [sign for pair in _QUOTES for sign in pair] + ['"', *_TELLING]
     ids = places["text_id"].unique()
     said = pl.DataFrame({"text_id": ids, "folded": fold(texts[ids])})
-    said = said.filter(pl.col("folded").str.contains_any(signs))
-    doubtful = places.select("text_id", "start", "end").unique().join(said, on="text_id")
-    doubtful = doubtful.with_columns(
+    doubtful = said.filter(pl.col("folded").str.contains_any(signs))
+    spots = places.select("text_id", "start", "end").unique().join(doubtful, on="text_id")
+    spots = spots.with_columns(
         ahead=pl.col("folded").str.slice(0, pl.col("start")), behind=pl.col("folded").str.slice(pl.col("end"))
     )
-    return places.join(doubtful.filter(_is_quoted()), on=["text_id", "start", "end"], how="anti")
+    quoted = spots.filter(_is_quoted())
+    return places.join(quoted, on=["text_id", "start", "end"], how="anti").join(said, on="text_id")
 
 
 def echoes(said: pl.DataFrame) -> pl.Series:
-    """said(start, end, text, asked) -> whether the clause around a place merely repeats the customer's last bubble."""
+    """said(start, end, folded, asked) -> whether the clause around a place merely repeats the customer's last bubble."""
     rows = said.with_row_index("row").filter(pl.col("asked").str.len_chars() >= _ECHO)
-    rows = rows.with_columns(fold(rows["text"]), fold(rows["asked"]))
-    word = pl.col("text").str.slice("start", pl.col("end") - pl.col("start"))
+    rows = rows.with_columns(fold(rows["asked"]))
+    word = pl.col("folded").str.slice("start", pl.col("end") - pl.col("start"))
     rows = rows.filter(pl.col("asked").str.contains(word, literal=True))  # much cheaper than the clauses of all
     clause = pl.concat_str(
-        pl.col("text").str.slice(0, pl.col("start")).str.extract(f"([^{_BREAK}]*)$"),
+        pl.col("folded").str.slice(0, pl.col("start")).str.extract(f"([^{_BREAK}]*)$"),
         word,
-        pl.col("text").str.slice(pl.col("end")).str.extract(f"^([^{_BREAK}]*)"),
+        pl.col("folded").str.slice(pl.col("end")).str.extract(f"^([^{_BREAK}]*)"),
     )
     repeats = rows.with_columns(clause=clause).filter(
         (pl.col("clause").str.len_chars() >= _ECHO) & pl.col("asked").str.contains(pl.col("clause"), literal=True)

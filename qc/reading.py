@@ -18,6 +18,7 @@ from qc.text import fold_text
 Ints = npt.NDArray[np.int64]
 Small = npt.NDArray[np.int32]
 Points = npt.NDArray[np.uint32]
+Numbers = npt.NDArray[np.unsignedinteger]
 
 _GAP = "\n"  # between two texts; what stands there is in no word
 _SLOTS_BITS = 20  # of the table that most pairs of characters fail at: 1 MB, which stays in the cache
@@ -25,9 +26,13 @@ _FIRST, _SECOND = np.uint32(0x9E3779B1), np.uint32(0x85EBCA77)  # odd, far apart
 
 
 class Reading(NamedTuple):
-    """Texts one after another, a gap behind each; `since` and `until` say where in the written row a character stands."""
+    """Texts one after another, a gap behind each; `since` and `until` say where in the written row a character stands.
 
-    points: Points
+    A text uses few of all characters: tables are made for those that occur, and the row holds their numbers.
+    """
+
+    row: Numbers  # a number in the alphabet for each character
+    alphabet: Points  # the code points as they are read; several numbers may be read alike
     start: Ints  # where each text begins, and the end of the last one's gap
     since: Small
     until: Small
@@ -46,9 +51,14 @@ def written(texts: pl.Series) -> Reading:
     """Texts, none of them NULL, as they were written."""
     joined = texts.str.join(_GAP).item() + _GAP
     points = np.frombuffer(joined.encode("utf-32-le"), np.uint32)
+    seen = np.zeros(int(points.max()) + 1, np.bool_)
+    seen[points] = True
+    alphabet = np.flatnonzero(seen).astype(np.uint32)
+    number = np.zeros(seen.size, np.min_scalar_type(alphabet.size))
+    number[alphabet] = np.arange(alphabet.size)
     start = np.append(0, np.cumsum(texts.str.len_chars().to_numpy().astype(np.int64) + 1))
     at = np.arange(points.size + 1, dtype=np.int32)
-    return Reading(points, start, at[:-1], at[1:], start)
+    return Reading(number[points], alphabet, start, at[:-1], at[1:], start)
 
 
 def gaps(read: Reading) -> Ints:
@@ -61,42 +71,35 @@ def owners(read: Reading) -> Small:
     return np.repeat(np.arange(read.start.size - 1, dtype=np.int32), np.diff(read.start))
 
 
-def as_strings(read: Reading, texts: Ints | None = None) -> list[str]:
+def as_strings(read: Reading, texts: npt.NDArray[np.integer] | None = None) -> list[str]:
     """The texts, or some of them by number, as they are read."""
-    row = read.points.tobytes().decode("utf-32-le")
     begin, gap = read.start[:-1], gaps(read)
-    if texts is not None:
-        begin, gap = begin[texts], gap[texts]
-    return [row[a:z] for a, z in zip(begin.tolist(), gap.tolist(), strict=True)]
+    if texts is not None and texts.size < begin.size // 2:
+        some = zip(begin[texts].tolist(), gap[texts].tolist(), strict=True)
+        return [read.alphabet[read.row[a:z]].tobytes().decode("utf-32-le") for a, z in some]
+    said = read.alphabet[read.row].tobytes().decode("utf-32-le")
+    every = [said[a:z] for a, z in zip(begin.tolist(), gap.tolist(), strict=True)]
+    return every if texts is None else [every[n] for n in texts.tolist()]
 
 
 def folded(read: Reading) -> Reading:
     """One character for one (`qc.text.fold`)."""
-    return read._replace(points=table(read.points, fold_text)[read.points])
+    return read_as(read, fold_text)
 
 
-def occurring(points: Points) -> Ints:
-    """The code points that occur, in order."""
-    seen = np.zeros(int(points.max(initial=0)) + 1, np.bool_)
-    seen[points] = True
-    return np.flatnonzero(seen)
-
-
-def table(points: Points, of: Callable[[str], str]) -> Points:
-    """By code point, for those that occur: the one that it is read as; "" is 0."""
-    codes = occurring(points)
-    found = np.zeros(int(points.max(initial=0)) + 1, np.uint32)
-    found[codes] = [ord(of(chr(code)) or "\0") for code in codes.tolist()]
-    return found
+def read_as(read: Reading, of: Callable[[str], str]) -> Reading:
+    """Each character read as another one, or as "\\0" where that is none."""
+    alphabet = [ord(of(chr(point)) or "\0") for point in read.alphabet.tolist()]
+    return read._replace(alphabet=np.array(alphabet, np.uint32))
 
 
 def words(known: Sequence[str]) -> Words:
     """The trie of distinct words, none of them empty; a word's number is its place in the list."""
     read = written(pl.Series(known, dtype=pl.String))
     long = np.diff(read.start) - 1
-    alphabet = np.unique(np.delete(read.points, gaps(read)))
+    alphabet = read.alphabet[np.unique(np.delete(read.row, gaps(read)))]
     n_codes = alphabet.size + 1
-    code = np.searchsorted(alphabet, read.points) + 1
+    code = np.searchsorted(alphabet, read.alphabet[read.row]) + 1
     node, levels = np.zeros(len(known), np.int64), []
     for depth in range(int(long.max(initial=0))):
         on = np.flatnonzero(long > depth)
@@ -137,15 +140,15 @@ def found(read: Reading, known: Words) -> tuple[Ints, Small]:
     return np.concatenate(places), np.concatenate(numbers)
 
 
-def _codes(read: Reading, known: Words) -> Points:
+def _codes(read: Reading, known: Words) -> Numbers:
     """The reading in the codes of the words, with one more 0 at its end."""
-    code = np.zeros(max(int(read.points.max(initial=0)), int(known.alphabet[-1])) + 1, np.uint32)
-    code[known.alphabet] = np.arange(1, known.alphabet.size + 1)
-    codes = np.zeros(read.points.size + 1, np.uint32)
-    np.take(code, read.points, out=codes[:-1])
+    nearest = np.minimum(np.searchsorted(known.alphabet, read.alphabet), known.alphabet.size - 1)
+    code = np.where(known.alphabet[nearest] == read.alphabet, nearest + 1, 0).astype(np.uint32)
+    codes = np.zeros(read.row.size + 1, np.uint32)
+    codes[:-1] = code[read.row]
     codes[gaps(read)] = 0
     return codes
 
 
-def _slot(first: Points, second: Points) -> Points:
+def _slot(first: Numbers, second: Numbers) -> Numbers:
     return (first * _FIRST + second * _SECOND) >> np.uint32(32 - _SLOTS_BITS)

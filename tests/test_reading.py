@@ -59,7 +59,7 @@ def test_what_is_meant_points_at_what_was_written(texts: list[str], ways: dict[s
     for n, text in enumerate(texts):
         here = slice(read.start[n], read.start[n + 1] - 1)
         since, until = read.since[here] - read.written[n], read.until[here] - read.written[n]
-        meant = zip(map(chr, read.points[here]), since.tolist(), until.tolist(), strict=True)
+        meant = zip(map(chr, read.alphabet[read.row[here]]), since.tolist(), until.tolist(), strict=True)
         assert list(meant) == _by_hand(text, key)
 
 
