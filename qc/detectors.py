@@ -33,6 +33,9 @@ class Inspection(NamedTuple):
     moments: pl.DataFrame  # frames.Moment
 
 
+NOTHING = Inspection(frames.empty(FOUND), frames.empty(DUE))
+
+
 def inspect(
     messages: pl.DataFrame, turns: pl.DataFrame, packs: Sequence[Pack], beside: Beside = Beside()
 ) -> Inspection:
@@ -43,8 +46,8 @@ def inspect(
     """
     talk = listen(messages, turns, packs, beside)
     found = run(talk)
-    findings = pl.concat([frames.empty(FOUND), *(one.findings for one in found.values())])
-    moments = pl.concat([frames.empty(DUE), *(one.moments for one in found.values())])
+    findings = pl.concat([NOTHING.findings, *(f for one in found.values() if (f := one.findings).height)])
+    moments = pl.concat([NOTHING.moments, *(m for one in found.values() if (m := one.moments).height)])
     names = talk.said["conversation_id"].filter(talk.said["talk"].diff().fill_null(1) > 0)
     findings, moments = (rows.with_columns(talk=names.rank("dense")[rows["talk"]]) for rows in (findings, moments))
     findings = _settled(frames.in_order_of(findings, "talk", "seq", "start", "rule_id", "agent"), talk.rules)
@@ -74,7 +77,7 @@ def unasked(rules: Mapping[str, Rule], messages: pl.DataFrame, beside: Beside) -
     }
     reasons: dict[str, str] = {}
     for rule in in_order(rules):
-        looked_to = [reasons[at] for _, at in references(rule) if at in reasons]
+        looked_to = [reasons[at] for _, at in references(rule) if at in reasons] if reasons else []
         if why := [need for need in needs(rule) if lacking[need]] + looked_to:
             reasons[rule.id] = why[0]
     return reasons
@@ -96,14 +99,14 @@ def phrase(talk: Talk, rule: Rule) -> Inspection:
     """Each place where the rule's condition holds, where the rule looks."""
     found = places(talk, rule, rule)
     if found.is_empty():
-        return Inspection(frames.empty(FOUND), frames.empty(DUE))
+        return NOTHING
     hits = spoken_at(talk, found).filter(pl.col("who") == rule.who)
     findings = within(hits, talk, rule.where).with_columns(
         finding_id=pl.format("{}#{}:{}@{}", "conversation_id", "seq", pl.lit(rule.id), "start"),
         rule_id=pl.lit(rule.id),
         quote=pl.col("text").str.slice("start", pl.col("end") - pl.col("start")),
     )
-    return Inspection(frames.of(FOUND, findings), frames.empty(DUE))
+    return Inspection(frames.of(FOUND, findings), NOTHING.moments)
 
 
 def absent(talk: Talk, rule: Rule) -> Inspection:
@@ -193,7 +196,8 @@ def _heard(
     """(rule_id, leaf) → places of its words: the speaker's own ones; an absent rule is content with a quotation."""
     found: dict[tuple[str, str], pl.DataFrame] = {}
     for who in ("agent", "customer"):
-        sought = sought_by([rule for rule in rules.values() if rule.who == who])
+        if not (sought := sought_by([rule for rule in rules.values() if rule.who == who])):
+            continue
         spoken = said.filter(pl.col("is_spoken") & (pl.col("who") == who))
         for leaf, part in _places_of(spoken, sought, disguises, is_claimed=who == "agent").items():
             found[sought[leaf].rule.id, sought[leaf].path] = part

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -70,27 +70,29 @@ def sought_by(rules: Sequence[Sought]) -> list[Leaf]:
 def spans(texts: pl.Series, sought: Sequence[Leaf], disguises: Mapping[str, Sequence[str]]) -> pl.DataFrame:
     """Distinct texts -> SPAN: where each leaf stands, without what is excused."""
     key = disguise.key(disguises)
-    plain = _book([leaf for leaf in sought if not leaf.rule.disguise], None)
-    hidden = _book([leaf for leaf in sought if leaf.rule.disguise], key)
+    plain, hidden = ([leaf for leaf in sought if leaf.rule.disguise == is_hidden] for is_hidden in (False, True))
+    books = [_book(plain, None) if plain else None, _book(hidden, key) if hidden else None]
 
     def of(batch: tuple[int, pl.Series]) -> pl.DataFrame:
         row = reading.written(batch[1])
-        parts = [_spans(reading.folded(row), plain)] if plain.leaves else []
-        parts += [_spans(disguise.undisguised(row, key), hidden).unique()] if hidden.leaves else []
+        parts = [_spans(reading.folded(row), books[0])] if books[0] else []
+        parts += [_spans(disguise.undisguised(row, key), books[1]).unique()] if books[1] else []
         return pl.concat([pl.DataFrame(schema=SPAN), *parts]).with_columns(pl.col("text_id") + batch[0])
 
+    batches = _batches(texts)
     with ThreadPoolExecutor(
         pl.thread_pool_size()
     ) as threads:  # most of the work is arrays', which do not wait for Python
-        return pl.concat([pl.DataFrame(schema=SPAN), *threads.map(of, _batches(texts))])
+        found = threads.map(of, batches) if len(batches) > 1 else map(of, batches)
+        return pl.concat([pl.DataFrame(schema=SPAN), *found])
 
 
-def _batches(texts: pl.Series) -> Iterator[tuple[int, pl.Series]]:
+def _batches(texts: pl.Series) -> list[tuple[int, pl.Series]]:
     """Neighbouring texts, about _BATCH bytes at a time, with the number of their first one."""
     texts = texts.fill_null("")
     nth = texts.str.len_bytes().cast(pl.Int64).cum_sum().to_numpy() // _BATCH
     edges = [0, *(np.flatnonzero(np.diff(nth)) + 1).tolist(), len(texts)]
-    return ((a, texts[a:z]) for a, z in pairwise(edges) if a < z)
+    return [(a, texts[a:z]) for a, z in pairwise(edges) if a < z]
 
 
 def _book(sought: Sequence[Leaf], key: disguise.Key | None) -> _Book:

@@ -19,6 +19,7 @@ from qc.rule import Rule
 from qc.text import fold
 
 PLACE: frames.Noun = {"i": pl.UInt32, "start": pl.Int32, "end": pl.Int32, "is_whole": pl.Boolean}
+NOWHERE = frames.empty(PLACE)  # of most rules in most talks: whatever is empty is passed on as it is
 
 
 class Beside(NamedTuple):
@@ -64,7 +65,8 @@ def places(talk: Talk, rule: Rule, item: Any, path: str = "") -> pl.DataFrame:
 
 def any_of(asked: Asked) -> pl.DataFrame:
     """Every place of every part."""
-    return asked.parts[0] if len(asked.parts) == 1 else pl.concat(asked.parts).unique()
+    held = [part for part in asked.parts if part.height]
+    return pl.concat(held).unique() if held and len(asked.parts) > 1 else (held or [NOWHERE])[0]
 
 
 def all_of(asked: Asked) -> pl.DataFrame:
@@ -91,6 +93,8 @@ def near(asked: Asked) -> pl.DataFrame:
     A stretch that starts with a place needs, of each part, a place from there on: the one that ends first.
     """
     enough = _in_enough([part["i"].to_numpy() for part in asked.parts], len(asked.parts))
+    if not enough.any():
+        return NOWHERE
     rows = [part.filter(~pl.col("is_whole") & pl.Series(enough[part["i"].to_numpy()])) for part in asked.parts]
     stretch = pl.concat(rows).select("i", "start", until="end").unique().sort("i", "start", "until")
     for part in rows:
@@ -113,6 +117,8 @@ def near(asked: Asked) -> pl.DataFrame:
 
 def count(asked: Asked) -> pl.DataFrame:
     """The n-th place of a speaker in a talk."""
+    if asked.parts[0].is_empty():
+        return NOWHERE
     rows = spoken_at(asked.talk, asked.parts[0]).sort("i", "start", "end")
     nth = pl.int_range(1, pl.len() + 1).over("talk", "agent")
     return rows.filter(nth == asked.value.at_least).select(*PLACE)
@@ -136,7 +142,7 @@ def sentiment(asked: Asked) -> pl.DataFrame:
     """The customer's bubbles whose probability of being negative is at least so much."""
     scored = asked.talk.beside.sentiment
     if scored is None:
-        return pl.DataFrame(schema=PLACE)
+        return NOWHERE
     negative = scored.filter(pl.col("p_negative") >= asked.value.negative)
     return whole(bubbles(asked.talk, asked.rule, "text").join(negative, on="text", how="semi"))
 
@@ -167,6 +173,8 @@ KEYS: dict[str, Callable[[Asked], pl.DataFrame]] = {
 def together(parts: list[pl.DataFrame], at_least: int) -> pl.DataFrame:
     """Bubbles in which so many parts hold; the place goes from the first to the last of their first words."""
     enough = _in_enough([part["i"].to_numpy() for part in parts], at_least)
+    if not enough.any():
+        return NOWHERE
     rows = pl.concat(
         [
             part.filter(pl.Series(enough[part["i"].to_numpy()])).with_columns(part=pl.lit(n))
@@ -180,8 +188,11 @@ def together(parts: list[pl.DataFrame], at_least: int) -> pl.DataFrame:
 
 def _in_enough(parts: list[npt.NDArray[np.uint32]], at_least: int) -> npt.NDArray[np.bool_]:
     """By bubble, whether it is in so many parts: most are not, and what is not need not be put in order."""
-    n_parts = np.zeros(max(int(part.max(initial=0)) for part in parts) + 1, np.int16)
-    for part in parts:
+    held = [part for part in parts if part.size]
+    if len(held) < at_least:
+        return np.zeros(0, np.bool_)
+    n_parts = np.zeros(max(int(part.max()) for part in held) + 1, np.int16)
+    for part in held:
         is_in = np.zeros(n_parts.size, np.bool_)
         is_in[part] = True
         n_parts += is_in
@@ -210,4 +221,4 @@ def whole(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def _found(talk: Talk, rule: Rule, leaf: str) -> pl.DataFrame:
-    return talk.words.get((rule.id, leaf), pl.DataFrame(schema=PLACE))
+    return talk.words.get((rule.id, leaf), NOWHERE)

@@ -21,6 +21,8 @@ def own(places: pl.DataFrame, texts: pl.Series) -> pl.DataFrame:
 
     Not their own is what stands inside quotation marks and what they report of somebody else.
     """
+    if places.is_empty():
+        return places.with_columns(folded=pl.lit(""))
     signs = [sign for pair in _QUOTES for sign in pair] + ['"', *_TELLING]
     ids = places["text_id"].unique()
     said = pl.DataFrame({"text_id": ids, "folded": fold(texts[ids])})
