@@ -18,10 +18,12 @@ from qc.text import fold_text
 Ints = npt.NDArray[np.int64]
 Small = npt.NDArray[np.int32]
 Points = npt.NDArray[np.uint32]
+Bools = npt.NDArray[np.bool_]
 Numbers = npt.NDArray[np.unsignedinteger]
 
 _GAP = "\n"  # between two texts; what stands there is in no word
 _SLOTS_BITS = 20  # of the table that most pairs of characters fail at: 1 MB, which stays in the cache
+_FEWER_BITS = 16  # of the tables for what goes on after two characters
 _FIRST, _SECOND = np.uint32(0x9E3779B1), np.uint32(0x85EBCA77)  # odd, far apart (xxHash's)
 
 
@@ -43,8 +45,9 @@ class Words(NamedTuple):
     """A trie, a level a character: what goes on from which node, and which word ends there."""
 
     alphabet: Points  # in order; code n + 1 is its character n, code 0 any other
-    levels: tuple[tuple[Ints, Small], ...]  # keys (node · codes + code) in order, and the word that ends there, or -1
-    pairs: npt.NDArray[np.bool_]  # by slot: some word may begin with these two characters
+    # keys (node · codes + code) in order; the word that ends there, or -1; by slot, whether a word may go on so:
+    # on the second level from one code to the next, since most pairs fail before their node is looked up
+    levels: tuple[tuple[Ints, Small, Bools], ...]
 
 
 def written(texts: pl.Series) -> Reading:
@@ -103,14 +106,15 @@ def words(known: Sequence[str]) -> Words:
     node, levels = np.zeros(len(known), np.int64), []
     for depth in range(int(long.max(initial=0))):
         on = np.flatnonzero(long > depth)
-        keys, node[on] = np.unique(node[on] * n_codes + code[read.start[on] + depth], return_inverse=True)
+        here, above = code[read.start[on] + depth], node[on]
+        maybe = np.zeros(1 << _SLOTS_BITS if depth == 1 else 1 << _FEWER_BITS, np.bool_)
+        if depth:
+            maybe[_slot(code[read.start[on]] if depth == 1 else above, here, maybe.size)] = True
+        keys, node[on] = np.unique(above * n_codes + here, return_inverse=True)
         ends, over = np.full(keys.size, -1, np.int32), on[long[on] == depth + 1]
         ends[node[over]] = over
-        levels.append((keys, ends))
-    two = np.flatnonzero(long > 1)
-    pairs = np.zeros(1 << _SLOTS_BITS, np.bool_)
-    pairs[_slot(code[read.start[two]].astype(np.uint32), code[read.start[two] + 1].astype(np.uint32))] = True
-    return Words(alphabet, tuple(levels), pairs)
+        levels.append((keys, ends, maybe))
+    return Words(alphabet, tuple(levels))
 
 
 def found(read: Reading, known: Words) -> tuple[Ints, Small]:
@@ -119,17 +123,22 @@ def found(read: Reading, known: Words) -> tuple[Ints, Small]:
         return np.zeros(0, np.int64), np.zeros(0, np.int32)
     codes = _codes(read, known)
     n_codes = known.alphabet.size + 1
-    keys, ends = known.levels[0]
+    keys, ends, _ = known.levels[0]
     first = np.full(n_codes, -1, np.int64)
     first[keys] = np.arange(keys.size)
     single = np.zeros(n_codes, np.bool_)
     single[keys[ends >= 0]] = True
     at = np.flatnonzero(single[codes])
     hits = [(at, ends[first[codes[at]]])]
-    at = np.flatnonzero(known.pairs[_slot(codes[:-1], codes[1:])])
-    node = first[codes[at]]
-    at, node = at[node >= 0], node[node >= 0]
-    for depth, (keys, ends) in enumerate(known.levels[1:], start=1):
+    at, node = np.zeros(0, np.int64), np.zeros(0, np.int64)
+    for depth, (keys, ends, maybe) in enumerate(known.levels[1:], start=1):
+        if depth == 1:
+            at = np.flatnonzero(maybe[_slot(codes[:-1], codes[1:], maybe.size)])
+            node = first[codes[at]]
+            at, node = at[node >= 0], node[node >= 0]
+        else:
+            is_hopeful = maybe[_slot(node, codes[at + depth], maybe.size)]
+            at, node = at[is_hopeful], node[is_hopeful]
         wanted = node * n_codes + codes[at + depth]
         node = np.minimum(np.searchsorted(keys, wanted), keys.size - 1)
         is_on = keys[node] == wanted
@@ -150,5 +159,6 @@ def _codes(read: Reading, known: Words) -> Numbers:
     return codes
 
 
-def _slot(first: Numbers, second: Numbers) -> Numbers:
-    return (first * _FIRST + second * _SECOND) >> np.uint32(32 - _SLOTS_BITS)
+def _slot(first: npt.NDArray[np.integer], second: npt.NDArray[np.integer], n_slots: int) -> Numbers:
+    mixed = first.astype(np.uint32) * _FIRST + second.astype(np.uint32) * _SECOND
+    return mixed >> np.uint32(33 - n_slots.bit_length())
