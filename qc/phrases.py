@@ -139,17 +139,21 @@ def _is_once(rule: Sought) -> bool:
 
 def _matches(read: Reading, book: _Book, words: pl.DataFrame) -> pl.DataFrame:
     """_HIT of the patterns; where a word stands in all that a pattern matches, it is tried only on texts with that word."""
+    every = _rows(read, np.arange(read.start.size - 1)) if any(word < 0 for _, word in book.patterns) else None
     found = [pl.DataFrame(schema=_HIT)]
     for leaf, word in book.patterns:
-        hopeful = words.filter(pl.col("word") == word)["text_id"].unique().sort().to_numpy() if word >= 0 else None
-        if hopeful is None or hopeful.size:
-            ids = np.arange(read.start.size - 1) if hopeful is None else hopeful
-            rows = pl.DataFrame(
-                {"text_id": ids, "folded": reading.as_strings(read, ids)}, schema_overrides={"text_id": pl.Int32}
-            )
-            begins = pl.lit(pl.Series(read.start[ids]))
-            found.append(_matched(rows.with_columns(begins=begins), leaf))
+        rows = every
+        if word >= 0:
+            rows = _rows(read, words.filter(pl.col("word") == word)["text_id"].unique().sort().to_numpy())
+        if rows is not None and rows.height:
+            found.append(_matched(rows, leaf))
     return pl.concat(found)
+
+
+def _rows(read: Reading, ids: npt.NDArray[np.integer]) -> pl.DataFrame:
+    """(text_id, folded, begins) of some texts: as strings, and where they begin in the reading."""
+    texts = pl.Series(reading.as_strings(read, ids) if ids.size else [], dtype=pl.String)
+    return pl.DataFrame({"text_id": pl.Series(ids, dtype=pl.Int32), "folded": texts, "begins": read.start[ids]})
 
 
 def _matched(rows: pl.DataFrame, leaf: Leaf) -> pl.DataFrame:
