@@ -156,6 +156,8 @@ def inner(key: str, value: Any, path: str) -> list[tuple[str, Any]]:
     here = f"{path}.{key}"
     if key == "any":
         words = [item for item in value if isinstance(item, str)]
+        if len(words) == len(value):
+            return [(here, words)]
         others = [(f"{here}.{n}", item) for n, item in enumerate(value) if not isinstance(item, str)]
         return ([(here, words)] if words else []) + others
     if key in ("not", "count"):

@@ -5,20 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
+import numpy as np
 import polars as pl
 
 from qc import frames
 from qc.conditions import leaves
-from qc.phrases import occurrences
+from qc.phrases import Leaf, sought_by, spans
 from qc.places import PLACE, Beside, Talk, places, spoken_at
+from qc.quotation import echoes, own
 from qc.rule import EVENTS, SEVERITIES, Rule
 from qc.rulebook import Pack, disguises_of, in_order, references, rules_of
-from qc.text import fold
 from qc.where import within
 
 # What a person wrote or said; the text of a card or a picture is the platform's.
 SPOKEN = ("text", "voice")
-_ECHO = 4  # characters of a clause that repeats the customer's last bubble, from which on it is a quotation: ours
+
+
+# What a rule finds, with the number of the talk (and of the bubble: `Talk.said`), by which rows are joined and sorted.
+FOUND: frames.Noun = frames.Finding | {"talk": pl.UInt32, "i": pl.UInt32}
+DUE: frames.Noun = frames.Moment | {"talk": pl.UInt32}
 
 
 class Inspection(NamedTuple):
@@ -26,6 +31,9 @@ class Inspection(NamedTuple):
 
     findings: pl.DataFrame  # frames.Finding
     moments: pl.DataFrame  # frames.Moment
+
+
+NOTHING = Inspection(frames.empty(FOUND), frames.empty(DUE))
 
 
 def inspect(
@@ -38,12 +46,13 @@ def inspect(
     """
     talk = listen(messages, turns, packs, beside)
     found = run(talk)
-    findings = pl.concat([frames.empty(frames.Finding), *(one.findings for one in found.values())])
-    moments = pl.concat([frames.empty(frames.Moment), *(one.moments for one in found.values())])
-    return Inspection(
-        _settled(findings, talk.rules).sort("conversation_id", "seq", "start", "rule_id", "finding_id"),
-        moments.sort("conversation_id", "rule_id", "agent"),
-    )
+    findings = pl.concat([NOTHING.findings, *(f for one in found.values() if (f := one.findings).height)])
+    moments = pl.concat([NOTHING.moments, *(m for one in found.values() if (m := one.moments).height)])
+    names = talk.said["conversation_id"].filter(talk.said["talk"].diff().fill_null(1) > 0)
+    findings, moments = (rows.with_columns(talk=names.rank("dense")[rows["talk"]]) for rows in (findings, moments))
+    findings = _settled(frames.in_order_of(findings, "talk", "seq", "start", "rule_id", "agent"), talk.rules)
+    moments = frames.in_order_of(moments, "talk", "rule_id", "agent")
+    return Inspection(frames.of(frames.Finding, findings), frames.of(frames.Moment, moments))
 
 
 def run(talk: Talk) -> dict[str, Inspection]:
@@ -68,7 +77,7 @@ def unasked(rules: Mapping[str, Rule], messages: pl.DataFrame, beside: Beside) -
     }
     reasons: dict[str, str] = {}
     for rule in in_order(rules):
-        looked_to = [reasons[at] for _, at in references(rule) if at in reasons]
+        looked_to = [reasons[at] for _, at in references(rule) if at in reasons] if reasons else []
         if why := [need for need in needs(rule) if lacking[need]] + looked_to:
             reasons[rule.id] = why[0]
     return reasons
@@ -90,14 +99,14 @@ def phrase(talk: Talk, rule: Rule) -> Inspection:
     """Each place where the rule's condition holds, where the rule looks."""
     found = places(talk, rule, rule)
     if found.is_empty():
-        return Inspection(frames.empty(frames.Finding), frames.empty(frames.Moment))
+        return NOTHING
     hits = spoken_at(talk, found).filter(pl.col("who") == rule.who)
     findings = within(hits, talk, rule.where).with_columns(
         finding_id=pl.format("{}#{}:{}@{}", "conversation_id", "seq", pl.lit(rule.id), "start"),
         rule_id=pl.lit(rule.id),
         quote=pl.col("text").str.slice("start", pl.col("end") - pl.col("start")),
     )
-    return Inspection(frames.of(frames.Finding, findings), frames.empty(frames.Moment))
+    return Inspection(frames.of(FOUND, findings), NOTHING.moments)
 
 
 def absent(talk: Talk, rule: Rule) -> Inspection:
@@ -106,25 +115,32 @@ def absent(talk: Talk, rule: Rule) -> Inspection:
     Due of: each agent over their own messages (anywhere), who opened (first), who closed (last), or who spoke first
     near the other rule's finding (after, before, around).
     """
-    said_it = places(talk, rule, rule)["i"].unique()
-    due = within(talk.said.filter(pl.col("who") == "agent"), talk, rule.where)
+    is_said = np.zeros(talk.said.height, np.bool_)
+    is_said[places(talk, rule, rule)["i"].to_numpy()] = True
+    due = within(talk.said.drop("text", "asked").filter(pl.col("who") == "agent"), talk, rule.where)
     if rule.applies.unless_left_mid_turn:
-        due = due.join(_left_mid_turn(talk.turns), on="conversation_id", how="anti")
+        due = due.join(_left_mid_turn(talk.turns), on="conversation_id", how="anti", maintain_order="left")
     is_one = rule.where is not None and bool(rule.where.first or rule.where.last or rule.where.anchor)
-    unit = ["conversation_id"] if is_one else ["conversation_id", "agent"]
     owner = pl.col("agent").last() if rule.where and rule.where.last else pl.col("agent").first()
     moments = (
-        due.sort("i")
-        .with_columns(is_met=pl.col("i").is_in(said_it.implode()))
-        .group_by(unit, maintain_order=True)
-        .agg(*([owner] if is_one else []), pl.col("is_met").any())
+        _stretches(due.select("conversation_id", "agent", "talk", is_met=pl.Series(is_said[due["i"].to_numpy()])))
+        .group_by(["talk"] if is_one else ["talk", "agent"])
+        .agg(pl.col("conversation_id").first(), *([owner] if is_one else []), pl.col("is_met").any())
         .with_columns(rule_id=pl.lit(rule.id))
     )
     missing = moments.filter(~pl.col("is_met")).with_columns(
         finding_id=pl.format("{}#:{}@{}", "conversation_id", "rule_id", pl.col("agent").fill_null("")),
-        **{name: pl.lit(None) for name in ("seq", "start", "end", "quote")},
+        **{name: pl.lit(None) for name in ("seq", "start", "end", "quote", "i")},
     )
-    return Inspection(frames.of(frames.Finding, missing), frames.of(frames.Moment, moments))
+    return Inspection(frames.of(FOUND, missing), frames.of(DUE, moments))
+
+
+def _stretches(due: pl.DataFrame) -> pl.DataFrame:
+    """Messages in their order -> one row for as long as one agent speaks: few enough to be grouped by name."""
+    is_new = (pl.col("talk") != pl.col("talk").shift()) | pl.col("agent").ne_missing(pl.col("agent").shift())
+    begin = np.flatnonzero(due.select(is_new.fill_null(True)).to_series().to_numpy())
+    is_met = np.logical_or.reduceat(due["is_met"].to_numpy(), begin) if begin.size else np.zeros(0, np.bool_)
+    return due[begin].with_columns(is_met=pl.Series(is_met, dtype=pl.Boolean))
 
 
 DETECTORS: dict[str, Callable[[Talk, Rule], Inspection]] = {"phrase": phrase, "absent": absent}
@@ -134,49 +150,76 @@ def listen(messages: pl.DataFrame, turns: pl.DataFrame, packs: Sequence[Pack], b
     """The messages in order with their speakers, and all words and patterns from one pass over the distinct texts."""
     who = pl.when(frames.is_effective()).then(pl.lit("agent")).when(frames.is_asking()).then(pl.lit("customer"))
     is_spoken = pl.col("content_kind").is_in(SPOKEN)
+    said = _arranged(
+        messages.select("conversation_id", "seq", "agent", "text", is_spoken=is_spoken, who=who).filter(
+            pl.col("who").is_not_null()
+        )
+    )
     said = (
-        messages.select("conversation_id", "seq", "agent", "text", is_spoken=is_spoken, who=who)
-        .filter(pl.col("who").is_not_null())
-        .sort("conversation_id", "seq")
-        .with_columns(agent=pl.when(pl.col("who") == "agent").then("agent"), talk=pl.col("conversation_id").rle_id())
+        said.with_columns(
+            agent=pl.when(pl.col("who") == "agent").then("agent"), talk=pl.col("conversation_id").rle_id()
+        )
         .filter(~(pl.struct("talk", "seq") == pl.struct("talk", "seq").shift()).fill_null(False))
         .with_row_index("i")
     )
-    nth = pl.int_range(1, pl.len() + 1).over("talk", "who")
     asked = pl.when(pl.col("who") == "customer").then("text").forward_fill().over("talk")
-    said = said.with_columns(nth=nth, nth_last=pl.len().over("talk", "who") - nth + 1, asked=asked)
+    said = said.with_columns(*_numbered(said), asked=asked, long=pl.col("text").str.len_chars().cast(pl.Int32))
     rules = rules_of(packs)
     return Talk(said, messages, turns, _heard(said, rules, disguises_of(packs)), rules, beside, {})
+
+
+def _arranged(rows: pl.DataFrame) -> pl.DataFrame:
+    """The rows talk by talk, each in the order of `seq`; they mostly come so, and looking is cheaper than sorting."""
+    talk, seq = pl.col("conversation_id"), pl.col("seq")
+    is_first = (talk != talk.shift()).fill_null(True)
+    begins = rows.select(talk.filter(is_first)).to_series()
+    is_rising = rows.select((is_first | (seq >= seq.shift())).all()).item()
+    return rows if is_rising and begins.n_unique() == len(begins) else rows.sort("conversation_id", "seq")
+
+
+def _numbered(said: pl.DataFrame) -> tuple[pl.Series, pl.Series]:
+    """(nth, nth_last): which message of its speaker's side in its talk each one is, from the start and from the end."""
+    talk, is_agent = said["talk"].to_numpy().astype(np.int32), (said["who"] == "agent").to_numpy()
+    begin = np.flatnonzero(np.diff(talk, prepend=-1))
+    size = np.diff(begin, append=talk.size)
+    agents = np.append(np.int32(0), np.cumsum(is_agent, dtype=np.int32))
+    before, of_agents = agents[begin][talk], (agents[begin + size] - agents[begin])[talk]
+    nth_of_agents = agents[1:] - before
+    nth = np.where(is_agent, nth_of_agents, np.arange(talk.size) - begin[talk] + 1 - nth_of_agents)
+    last = np.where(is_agent, of_agents, size[talk] - of_agents) - nth + 1
+    return pl.Series("nth", nth, dtype=pl.Int64), pl.Series("nth_last", last, dtype=pl.Int64)
 
 
 def _heard(
     said: pl.DataFrame, rules: Mapping[str, Rule], disguises: Mapping[str, Sequence[str]]
 ) -> dict[tuple[str, str], pl.DataFrame]:
     """(rule_id, leaf) → places of its words: the speaker's own ones; an absent rule is content with a quotation."""
-    spoken = said.filter("is_spoken")
-    texts = spoken.select("text").unique().with_row_index("text_id")
-    found = occurrences(texts["text"], list(rules.values()), disguises)
-    speakers = pl.DataFrame(
-        [(rule.id, rule.who, rule.by == "absent") for rule in rules.values()],
-        schema={"rule_id": pl.String, "who": pl.String, "is_absent": pl.Boolean}, orient="row",
-    )  # fmt: skip
-    found = (
-        found.join(speakers, on="rule_id").filter(pl.col("is_absent") | ~pl.col("is_quoted")).join(texts, on="text_id")
-    )
-    hits = found.join(spoken.select("i", "text", "who", "asked"), on=["text", "who"])
-    is_claimed = ~pl.col("is_absent") & (pl.col("who") == "agent")  # said by an agent and held against them
-    own = hits.filter(is_claimed)
-    hits = pl.concat([hits.filter(~is_claimed), own.filter(~_echoes(own))])
-    hits = hits.select("rule_id", "leaf", "i", "start", "end", is_whole=pl.lit(False))
-    parts = hits.partition_by("rule_id", "leaf", as_dict=True)
-    return {(str(rule), str(leaf)): part.select(*PLACE) for (rule, leaf), part in parts.items()}
+    found: dict[tuple[str, str], pl.DataFrame] = {}
+    for who in ("agent", "customer"):
+        if not (sought := sought_by([rule for rule in rules.values() if rule.who == who])):
+            continue
+        spoken = said.filter(pl.col("is_spoken") & (pl.col("who") == who))
+        for leaf, part in _places_of(spoken, sought, disguises, is_claimed=who == "agent").items():
+            found[sought[leaf].rule.id, sought[leaf].path] = part
+    return found
 
 
-def _echoes(hits: pl.DataFrame) -> pl.Series:
-    """Whether the clause merely repeats the customer's last bubble before it."""
-    said = hits.select("clause", asked=fold(hits["asked"]))
-    echo = pl.col("asked").str.contains(pl.col("clause"), literal=True) & (pl.col("clause").str.len_chars() >= _ECHO)
-    return said.select(echo.fill_null(False)).to_series()
+def _places_of(
+    spoken: pl.DataFrame, sought: Sequence[Leaf], disguises: Mapping[str, Sequence[str]], *, is_claimed: bool
+) -> dict[int, pl.DataFrame]:
+    """leaf → PLACE in the bubbles of one speaker; what is claimed is held against them, so it is no echo either."""
+    texts = spoken.group_by("text").agg("i", "asked")
+    places = spans(texts["text"], sought, disguises)
+    absent = pl.col("leaf").is_in([leaf.leaf for leaf in sought if leaf.rule.by == "absent"])
+    said = own(places.filter(~absent), texts["text"])
+    at = said["text_id"]
+    said = said.with_columns(texts["i"][at], texts["asked"][at]).explode("i", "asked")
+    if is_claimed:
+        said = said.filter(~echoes(said))
+    any_said = places.filter(absent).select("leaf", "start", "end", i=texts["i"][places.filter(absent)["text_id"]])
+    every = pl.concat([said.select("leaf", "start", "end", "i"), any_said.explode("i")]).with_columns(is_whole=False)
+    every = every.select("leaf", *PLACE)
+    return {int(leaf): part.drop("leaf") for (leaf,), part in every.partition_by("leaf", as_dict=True).items()}
 
 
 def _left_mid_turn(turns: pl.DataFrame) -> pl.DataFrame:
@@ -186,18 +229,21 @@ def _left_mid_turn(turns: pl.DataFrame) -> pl.DataFrame:
 
 
 def _settled(findings: pl.DataFrame, rules: Mapping[str, Rule]) -> pl.DataFrame:
-    """One finding a spot and category: of overlapping ones the most severe stays, then the longest, then the first."""
+    """Of findings in order, one a spot and category: of overlapping ones the most severe stays, then the longest, then the first."""
     ranks = [(r.id, r.category, SEVERITIES.index(r.severity)) for r in rules.values()]
     schema = {"rule_id": pl.String, "category": pl.String, "severity": pl.Int32}
-    spot = ["conversation_id", "seq", "category"]
-    ranked = findings.join(pl.DataFrame(ranks, schema=schema, orient="row"), on="rule_id")
-    crowded = (pl.len().over(spot) > 1) & pl.col("seq").is_not_null()
+    spot = ["talk", "seq", "category"]
+    here = pl.struct("talk", "seq")
+    near = ((here == here.shift()) | (here == here.shift(-1))).fill_null(False) & pl.col("seq").is_not_null()
+    rows = findings.select("talk", "seq", "start", "end", "rule_id").with_row_index("row").filter(near)
+    rows = rows.join(pl.DataFrame(ranks, schema=schema, orient="row"), on="rule_id").sort(*spot, "start")
+    is_over = (pl.col("start") < pl.col("end").shift()).any().over(spot)
     length = pl.col("end") - pl.col("start")
-    contested = ranked.filter(crowded).sort(
+    contested = rows.filter(is_over).sort(
         *spot, "severity", length, "start", "rule_id", descending=[False] * 3 + [True] * 2 + [False] * 2
     )
-    kept = ranked.filter(~crowded).select(findings.columns)
-    return pl.concat([kept, contested.filter(_free(contested, spot)).select(findings.columns)])
+    lost = contested.filter(~_free(contested, spot))["row"]
+    return findings.filter(pl.repeat(True, findings.height, eager=True).scatter(lost, False))
 
 
 def _free(rows: pl.DataFrame, spot: list[str]) -> pl.Series:

@@ -7,15 +7,16 @@ brackets, which hold masks and codes.
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import NamedTuple
 
+import numpy as np
 import polars as pl
 
-from qc.text import characters, fold_text
+from qc.reading import Ints, Reading, Words, as_strings, found, gaps, read_as, words, written
+from qc.text import fold_text
 
 _KEPT = frozenset(",。!?;:、[]\n")
 _DIGITS = dict(zip("〇零一二三四五六七八九壹贰叁肆伍陆柒捌玖❶❷❸❹❺❻❼❽❾➀➁➂➃➄➅➆➇➈", "00" + "123456789" * 4, strict=True))
@@ -39,35 +40,71 @@ def key(disguises: Mapping[str, Sequence[str]]) -> Key:
 
 
 def undisguise(texts: pl.Series, key: Key) -> pl.Series:
-    """The texts as they were meant; shorter or longer than what was written, see `in_raw`.
+    """The texts as they were meant; shorter or longer than what was written, see `undisguised`.
 
     >>> undisguise(pl.Series(["加.Ｖ 信", "我 不 能,好"]), key_of := key({"微信": ["v信"]})).to_list()
     ['加微信', '我不能,好']
     """
-    table = {c: plain for c in characters(texts) if (plain := _spelt(c, key.marks)) != c}
-    spelt = texts.str.replace_many(list(table), list(table.values())) if table else texts
-    return spelt.str.replace_many(list(key.ways), list(key.words), leftmost=True) if key.ways else spelt
+    return pl.Series(texts.name, as_strings(undisguised(written(texts), key)), dtype=pl.String)
 
 
-def in_raw(text: str, key: Key) -> tuple[list[int], list[int]]:
-    """For each character of the undisguised text, where what it stands for starts and ends in the text as written."""
-    spelt_as = [_spelt(c, key.marks) for c in text]
-    at = [n for n, c in enumerate(spelt_as) if c]
-    spelt = "".join(spelt_as)
-    starts, ends, done = [], [], 0
-    for found in _finder(key).finditer(spelt) if key.ways else ():
-        starts += at[done : found.start()]
-        ends += [n + 1 for n in at[done : found.start()]]
-        word = key.words[key.ways.index(found[0])]
-        starts += [at[found.start()]] * len(word)
-        ends += [at[found.end() - 1] + 1] * len(word)
-        done = found.end()
-    return starts + at[done:], ends + [n + 1 for n in at[done:]]
+def undisguised(read: Reading, key: Key) -> Reading:
+    """A reading as it was meant; what replaces a way of writing stands where the whole of that way stood."""
+    spelt = read_as(read, lambda c: _spelt(c, key.marks))
+    is_kept = (spelt.alphabet > 0)[read.row]
+    is_kept[gaps(read)] = True
+    at = np.flatnonzero(is_kept)
+    start = np.append(0, np.searchsorted(at, gaps(read)) + 1)
+    meant = spelt._replace(row=read.row[at], start=start, since=read.since[at], until=read.until[at])
+    return _reworded(meant, key)
+
+
+def _reworded(read: Reading, key: Key) -> Reading:
+    """With the words in place of the ways of writing around them."""
+    begin, which = _leftmost(read, key)
+    if not begin.size:
+        return read
+    n_from, n_to = (np.array([len(w) for w in of], np.int64)[which] for of in (key.ways, key.words))
+    is_left = np.ones(read.row.size, np.bool_)
+    is_left[_stretches(begin, n_from)] = False
+    left = np.flatnonzero(is_left)
+    into = np.repeat(np.searchsorted(left, begin), n_to)
+    alphabet = np.append(read.alphabet, np.array([ord(c) for word in key.words for c in word], np.uint32))
+    first = read.alphabet.size + np.cumsum([0, *map(len, key.words)])[which]  # of the word's characters in it
+    row = read.row[left].astype(np.promote_types(read.row.dtype, np.min_scalar_type(alphabet.size)))
+    moved = np.append(0, np.cumsum(n_to))[np.searchsorted(begin, gaps(read))]
+    return Reading(
+        np.insert(row, into, _stretches(first, n_to)),
+        alphabet,
+        np.append(0, np.searchsorted(left, gaps(read)) + moved + 1),
+        np.insert(read.since[left], into, np.repeat(read.since[begin], n_to)),
+        np.insert(read.until[left], into, np.repeat(read.until[begin + n_from - 1], n_to)),
+        read.written,
+    )
+
+
+def _leftmost(read: Reading, key: Key) -> tuple[Ints, Ints]:
+    """(where it begins, which way) of the ways of writing, the leftmost and longest first, none over another."""
+    at, which = found(read, _ways(key))
+    chosen, done = [], 0
+    order = np.lexsort((which, at))
+    for begin, n in zip(at[order].tolist(), which[order].tolist(), strict=True):
+        if begin >= done:
+            chosen.append((begin, n))
+            done = begin + len(key.ways[n])
+    begins, ways = np.array(chosen, np.int64).reshape(-1, 2).T
+    return begins, ways
+
+
+def _stretches(begin: Ints, long: Ints) -> Ints:
+    """Every place of stretches that begin somewhere and are so long."""
+    places: Ints = np.arange(int(long.sum()), dtype=np.int64) + np.repeat(begin - (np.cumsum(long) - long), long)
+    return places
 
 
 @cache
-def _finder(key: Key) -> re.Pattern[str]:
-    return re.compile("|".join(map(re.escape, key.ways)))
+def _ways(key: Key) -> Words:
+    return words(key.ways)
 
 
 @cache
@@ -79,5 +116,6 @@ def _plain(character: str) -> str:
     return "" if unicodedata.category(folded)[0] in "PSZCM" else _DIGITS.get(folded, folded)
 
 
+@cache
 def _spelt(text: str, marks: frozenset[str]) -> str:
     return "".join(mark if (mark := fold_text(c)) in marks else _plain(c) for c in text)

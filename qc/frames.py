@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import polars as pl
@@ -209,6 +210,24 @@ def of(noun: Noun, frame: pl.DataFrame) -> pl.DataFrame:
 def empty(noun: Noun) -> pl.DataFrame:
     """A frame of the noun without rows."""
     return pl.DataFrame(schema=noun)
+
+
+def in_order_of(frame: pl.DataFrame, *columns: str) -> pl.DataFrame:
+    """The frame sorted by columns of integers and strings, NULL first; as one number a row, many times faster."""
+    ranks = [_rank(frame[name]) for name in columns]
+    sizes = [int(rank.max() or 0) + 2 for rank in ranks]  # type: ignore[arg-type]
+    if not frame.height or prod(sizes) >= 2**63:
+        return frame.sort(columns)
+    key = pl.zeros(frame.height, dtype=pl.Int64, eager=True)
+    for rank, size in zip(ranks, sizes, strict=True):
+        key = key * size + rank.cast(pl.Int64).fill_null(-1) + 1
+    return frame[key.arg_sort()]
+
+
+def _rank(column: pl.Series) -> pl.Series:
+    if column.dtype != pl.String:
+        return column
+    return column.cast(pl.Enum(column.unique().drop_nulls().sort())).to_physical()
 
 
 def is_effective(kinds: tuple[str, ...] = ("agent", "assist")) -> pl.Expr:

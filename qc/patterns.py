@@ -16,6 +16,12 @@ _OPEN = re.compile(r"[*+]|\{\d+,\}")
 _BOUND = re.compile(r"\{(?:\d+,)?(\d+)\}")
 _OF_GROUP = re.compile(r"\)\{(?:\d+,)?(\d+)\}")
 
+_INVOLVED = re.compile(r"\\|\(\?[^:]|\[\^?\]|\[[^\]]*\[")  # escapes, flags, brackets within brackets: not read further
+_PART = re.compile(rf"{_ASIDE.pattern}|.", re.DOTALL)
+_BREAK = "\0"  # in the place of what may be several things
+_OPTIONAL = re.compile(r".(?:[*?]|\{[^}]*\})", re.DOTALL)  # a character that a repeat stands behind
+_PLAIN = re.compile(r"[a-z0-9\u4e00-\u9fff]+", re.IGNORECASE | re.ASCII)  # no other case than these two
+
 
 def as_folded(pattern: str) -> str:
     """The pattern as it meets folded texts: any case, half width, simplified; its own syntax untouched."""
@@ -23,6 +29,24 @@ def as_folded(pattern: str) -> str:
         c if c.isascii() else f if not (f := fold_text(c)).isascii() or f.isalnum() else f"\\{f}" for c in pattern
     )
     return "(?i)" + "".join(folded)
+
+
+def literal(pattern: str) -> str:
+    """The longest word that stands, folded, in every match of a pattern; "" where the pattern does not say.
+
+    >>> literal("(^|[^a-z])QQ[0-9]{5,11}"), literal("加微?信|vx")
+    ('qq', '')
+    """
+    if _INVOLVED.search(pattern):
+        return ""
+    outside, depth = "", 0
+    for part in _PART.findall(pattern):
+        depth += (part == "(") - (part == ")")
+        outside += part if depth == 0 and len(part) == 1 and part != ")" else _BREAK
+    if "|" in outside:
+        return ""
+    words = _PLAIN.findall(_OPTIONAL.sub(_BREAK, outside))
+    return max((fold_text(word) for word in words), key=len, default="")
 
 
 def regex_problem(pattern: str) -> str:

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from qc import frames
@@ -17,6 +19,7 @@ from qc.rule import Rule
 from qc.text import fold
 
 PLACE: frames.Noun = {"i": pl.UInt32, "start": pl.Int32, "end": pl.Int32, "is_whole": pl.Boolean}
+NOWHERE = frames.empty(PLACE)  # of most rules in most talks: whatever is empty is passed on as it is
 
 
 class Beside(NamedTuple):
@@ -30,15 +33,13 @@ class Beside(NamedTuple):
 class Talk(NamedTuple):
     """The messages as the rules see them."""
 
-    said: (
-        pl.DataFrame
-    )  # effective and asking messages: i, conversation_id, seq, talk, who, agent, text, is_spoken, nth …
+    said: pl.DataFrame  # effective and asking messages: i, conversation_id, seq, talk, who, agent, text, long (characters), is_spoken, nth …
     messages: pl.DataFrame  # frames.Message
     turns: pl.DataFrame  # frames.Turn
     words: Mapping[tuple[str, str], pl.DataFrame]  # (rule_id, leaf) → places of words and patterns
     rules: Mapping[str, Rule]
     beside: Beside
-    findings: dict[str, pl.DataFrame]  # of the rules that have been run, for those that look to them
+    findings: dict[str, pl.DataFrame]  # FOUND of the rules that have been run, for those that look to them
 
 
 class Asked(NamedTuple):
@@ -64,7 +65,8 @@ def places(talk: Talk, rule: Rule, item: Any, path: str = "") -> pl.DataFrame:
 
 def any_of(asked: Asked) -> pl.DataFrame:
     """Every place of every part."""
-    return asked.parts[0] if len(asked.parts) == 1 else pl.concat(asked.parts).unique()
+    held = [part for part in asked.parts if part.height]
+    return pl.concat(held).unique() if held and len(asked.parts) > 1 else (held or [NOWHERE])[0]
 
 
 def all_of(asked: Asked) -> pl.DataFrame:
@@ -79,7 +81,10 @@ def some(asked: Asked) -> pl.DataFrame:
 
 def none_of(asked: Asked) -> pl.DataFrame:
     """Bubbles in which the part does not hold."""
-    return whole(bubbles(asked.talk, asked.rule).join(asked.parts[0], on="i", how="anti"))
+    holds = np.zeros(asked.talk.said.height, np.bool_)
+    holds[asked.parts[0]["i"].to_numpy()] = True
+    rows = bubbles(asked.talk, asked.rule)
+    return whole(rows.filter(pl.Series(~holds[rows["i"].to_numpy()])))
 
 
 def near(asked: Asked) -> pl.DataFrame:
@@ -87,7 +92,10 @@ def near(asked: Asked) -> pl.DataFrame:
 
     A stretch that starts with a place needs, of each part, a place from there on: the one that ends first.
     """
-    rows = [part.filter(~pl.col("is_whole")) for part in asked.parts]
+    enough = _in_enough([part["i"].to_numpy() for part in asked.parts], len(asked.parts))
+    if not enough.any():
+        return NOWHERE
+    rows = [part.filter(~pl.col("is_whole") & pl.Series(enough[part["i"].to_numpy()])) for part in asked.parts]
     stretch = pl.concat(rows).select("i", "start", until="end").unique().sort("i", "start", "until")
     for part in rows:
         ahead = part.sort("i", "start", "end", descending=[False, True, True])
@@ -109,6 +117,8 @@ def near(asked: Asked) -> pl.DataFrame:
 
 def count(asked: Asked) -> pl.DataFrame:
     """The n-th place of a speaker in a talk."""
+    if asked.parts[0].is_empty():
+        return NOWHERE
     rows = spoken_at(asked.talk, asked.parts[0]).sort("i", "start", "end")
     nth = pl.int_range(1, pl.len() + 1).over("talk", "agent")
     return rows.filter(nth == asked.value.at_least).select(*PLACE)
@@ -116,15 +126,15 @@ def count(asked: Asked) -> pl.DataFrame:
 
 def repeat(asked: Asked) -> pl.DataFrame:
     """The bubble in which a speaker says the same for the n-th time."""
-    rows = bubbles(asked.talk, asked.rule).sort("i")
+    rows = bubbles(asked.talk, asked.rule, "talk", "agent", "text").sort("i")
     nth = pl.int_range(1, pl.len() + 1).over("talk", "agent", "text")
     return whole(rows.with_columns(fold(rows["text"])).filter(nth == asked.value))
 
 
 def length(asked: Asked) -> pl.DataFrame:
     """Bubbles of so many characters."""
-    long, bounds = pl.col("text").str.len_chars(), asked.value
-    fits = long.is_between(bounds.at_least or 0, bounds.at_most if bounds.at_most is not None else 2**31)
+    bounds = asked.value
+    fits = pl.col("long").is_between(bounds.at_least or 0, bounds.at_most if bounds.at_most is not None else 2**31)
     return whole(bubbles(asked.talk, asked.rule).filter(fits))
 
 
@@ -132,9 +142,9 @@ def sentiment(asked: Asked) -> pl.DataFrame:
     """The customer's bubbles whose probability of being negative is at least so much."""
     scored = asked.talk.beside.sentiment
     if scored is None:
-        return pl.DataFrame(schema=PLACE)
+        return NOWHERE
     negative = scored.filter(pl.col("p_negative") >= asked.value.negative)
-    return whole(bubbles(asked.talk, asked.rule).join(negative, on="text", how="semi"))
+    return whole(bubbles(asked.talk, asked.rule, "text").join(negative, on="text", how="semi"))
 
 
 def slow(asked: Asked) -> pl.DataFrame:
@@ -146,9 +156,7 @@ def slow(asked: Asked) -> pl.DataFrame:
 
 def finding_of(asked: Asked) -> pl.DataFrame:
     """Where another rule was found."""
-    found = asked.talk.findings[asked.value].select("conversation_id", "seq", "start", "end")
-    rows = found.join(asked.talk.said.select("conversation_id", "seq", "i"), on=["conversation_id", "seq"])
-    return rows.select("i", "start", "end", is_whole=pl.lit(False))
+    return asked.talk.findings[asked.value].select("i", "start", "end", is_whole=pl.lit(False))
 
 
 def pattern(asked: Asked) -> pl.DataFrame:
@@ -164,17 +172,37 @@ KEYS: dict[str, Callable[[Asked], pl.DataFrame]] = {
 
 def together(parts: list[pl.DataFrame], at_least: int) -> pl.DataFrame:
     """Bubbles in which so many parts hold; the place goes from the first to the last of their first words."""
-    rows = pl.concat([part.with_columns(part=pl.lit(n)) for n, part in enumerate(parts)])
+    enough = _in_enough([part["i"].to_numpy() for part in parts], at_least)
+    if not enough.any():
+        return NOWHERE
+    rows = pl.concat(
+        [
+            part.filter(pl.Series(enough[part["i"].to_numpy()])).with_columns(part=pl.lit(n))
+            for n, part in enumerate(parts)
+        ]
+    )
     first = rows.sort("i", "part", "is_whole", "start", "end").unique(["i", "part"], keep="first", maintain_order=True)
     worded = first.filter(~pl.col("is_whole") | pl.col("is_whole").all().over("i"))
-    span = worded.group_by("i").agg(pl.col("start").min(), pl.col("end").max(), pl.col("is_whole").all())
-    enough = first.group_by("i").len().filter(pl.col("len") >= at_least)
-    return span.join(enough, on="i", how="semi").select(*PLACE)
+    return worded.group_by("i").agg(pl.col("start").min(), pl.col("end").max(), pl.col("is_whole").all()).select(*PLACE)
 
 
-def bubbles(talk: Talk, rule: Rule) -> pl.DataFrame:
-    """What the rule's speaker wrote or said."""
-    return talk.said.filter((pl.col("who") == rule.who) & pl.col("is_spoken"))
+def _in_enough(parts: list[npt.NDArray[np.uint32]], at_least: int) -> npt.NDArray[np.bool_]:
+    """By bubble, whether it is in so many parts: most are not, and what is not need not be put in order."""
+    held = [part for part in parts if part.size]
+    if len(held) < at_least:
+        return np.zeros(0, np.bool_)
+    n_parts = np.zeros(max(int(part.max()) for part in held) + 1, np.int16)
+    for part in held:
+        is_in = np.zeros(n_parts.size, np.bool_)
+        is_in[part] = True
+        n_parts += is_in
+    return np.asarray(n_parts >= at_least)
+
+
+def bubbles(talk: Talk, rule: Rule, *columns: str) -> pl.DataFrame:
+    """What the rule's speaker wrote or said: i, long and the columns asked for."""
+    is_spoken = (pl.col("who") == rule.who) & pl.col("is_spoken")
+    return talk.said.select("i", "long", *columns, is_spoken_=is_spoken).filter("is_spoken_").drop("is_spoken_")
 
 
 def spoken_at(talk: Talk, rows: pl.DataFrame) -> pl.DataFrame:
@@ -187,10 +215,10 @@ def whole(rows: pl.DataFrame) -> pl.DataFrame:
     return rows.select(
         "i",
         start=pl.lit(0, pl.Int32),
-        end=pl.col("text").str.len_chars().cast(pl.Int32),
+        end="long",
         is_whole=pl.lit(True),
     )
 
 
 def _found(talk: Talk, rule: Rule, leaf: str) -> pl.DataFrame:
-    return talk.words.get((rule.id, leaf), pl.DataFrame(schema=PLACE))
+    return talk.words.get((rule.id, leaf), NOWHERE)

@@ -26,9 +26,10 @@ def within(rows: pl.DataFrame, talk: Talk, where: Where | None) -> pl.DataFrame:
 
 def _anchored(rows: pl.DataFrame, talk: Talk, where: Where) -> pl.DataFrame:
     """The rows after, before or around the first finding of a rule (or an event): in its turn or the n−1 next ones."""
-    anchor = _with_turn(_anchor(talk, str(where.anchor)), talk.turns)
-    anchor = anchor.select("conversation_id", since="seq", from_turn="turn")
-    there = _with_turn(rows.join(anchor, on="conversation_id"), talk.turns)
+    anchor = _anchor(talk, str(where.anchor))
+    turns = talk.turns.join(anchor, on="conversation_id", how="semi")
+    anchor = _with_turn(anchor, turns).select("conversation_id", since="seq", from_turn="turn")
+    there = _with_turn(rows.join(anchor, on="conversation_id"), turns)
     turns_on, n = pl.col("turn").cast(pl.Int64) - pl.col("from_turn"), where.turns or 1
     after = (pl.col("seq") > pl.col("since")) & (turns_on < n)
     before = (pl.col("seq") < pl.col("since")) & (turns_on > -n)

@@ -19,7 +19,7 @@ LINES = st.sampled_from(
         *["服乙: 加微信,好评返现", "服乙: 急什么"],
     ]
 )  # fmt: skip
-TALKS = st.lists(st.lists(LINES, min_size=1, max_size=8).map("\n".join), min_size=1, max_size=4)
+TALKS = st.lists(st.lists(LINES, min_size=1, max_size=8).map("\n".join), min_size=1, max_size=12)
 
 
 def scored(*dialogues: str, card: Scorecard | None = None) -> Ledger:
@@ -27,7 +27,7 @@ def scored(*dialogues: str, card: Scorecard | None = None) -> Ledger:
     return score(*inspect(*talk, shipped()), talk.messages, shipped(), [card or general()])
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(TALKS)
 def test_a_score_is_100_and_the_sum_of_its_entries(dialogues: list[str]) -> None:
     entries, scores = scored(*dialogues)
@@ -40,7 +40,7 @@ def test_a_score_is_100_and_the_sum_of_its_entries(dialogues: list[str]) -> None
     assert entries.join(scores, on=["conversation_id", "agent"], how="anti").is_empty()
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(TALKS)
 def test_the_sum_of_entries_is_the_weighted_mean_of_the_items(dialogues: list[str]) -> None:
     """The definition of KPI §3, item by item in plain Python, against the ledger."""
@@ -59,7 +59,7 @@ def test_the_sum_of_entries_is_the_weighted_mean_of_the_items(dialogues: list[st
         assert qa == pytest.approx(100 * top / bottom, abs=0.005)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(TALKS, st.randoms())
 def test_neither_order_nor_doubled_messages_change_the_ledger(dialogues: list[str], random) -> None:  # type: ignore[no-untyped-def]
     talk = heard(*dialogues)
