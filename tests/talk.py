@@ -48,3 +48,10 @@ def found(*dialogues: str) -> list[tuple[int | None, str, str | None]]:
     """(seq, rule_id, quote or agent) of every finding but the hints about habits."""
     findings = inspected(*dialogues).findings.filter(~pl.col("rule_id").is_in(HABITS))
     return findings.select("seq", "rule_id", pl.coalesce("quote", "agent")).rows()
+
+
+def changed_rule(text: str, rule_id: str, old: str, new: str) -> str:
+    """The text of a pack with something else said in one of its rules."""
+    before, after = text.split(f"  - id: {rule_id}\n")
+    assert old in after
+    return f"{before}  - id: {rule_id}\n{after.replace(old, new, 1)}"
