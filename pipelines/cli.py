@@ -158,11 +158,13 @@ def crosscheck(agent: Annotated[Optional[str], typer.Option("--agent", help="只
 
 
 @attribution_app.command("compare")
-def attribution_compare(from_day: FromDay = None, to_day: ToDay = None, home: Home = DEFAULT_HOME, json: Json = False) -> None:
+def attribution_compare(from_day: FromDay = None, to_day: ToDay = None,
+                        look_back: Annotated[Optional[list[float]], typer.Option("--look-back", min=0.01, help="再加一列:下单前最后接待,往回看这么多小时;可以给几次")] = None,  # noqa: UP045
+                        home: Home = DEFAULT_HOME, json: Json = False) -> None:  # fmt: skip
     """每位客服在每种归属规则下的销售额,并排;规则在 attribution.yaml,可以自己加。"""
     from pipelines import money
 
-    _guarded(lambda: money.compare(home, _day(from_day), _day(to_day), as_json=json))
+    _guarded(lambda: money.compare(home, _day(from_day), _day(to_day), look_back or (), as_json=json))
 
 
 @app.command()

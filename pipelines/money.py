@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -9,19 +10,23 @@ import duckdb
 
 from pipelines import store, terminal
 from pipelines.query import QueryError
+from qc import attribution, frames
 from reports.views import shown
 
 SILENT = "静默"
 
 
-def compare(home: Path, from_day: date | None, to_day: date | None, *, as_json: bool) -> None:
-    """Print each agent's sales under every attribution rule, and how far they move."""
+def compare(home: Path, from_day: date | None, to_day: date | None, look_back_h: Sequence[float] = (), *, as_json: bool) -> None:
+    """Print each agent's sales under every attribution rule and how far they move; a column more for each look-back (hours)."""
     with store.open_mart(home) as con:
         rules = con.execute("SELECT rule, title FROM attribution_rules ORDER BY nth").fetchall()
         found = con.execute(
             "SELECT shop, agent, rule, fen FROM attribution_by_rule(?, ?) ORDER BY shop, agent NULLS LAST",
             [from_day, to_day],
         ).fetchall()
+        further = [_looking_back(hours) for hours in look_back_h]
+        rules += [(rule.id, rule.title) for rule in further]
+        found += _booked(con, further, from_day, to_day)
     booked: dict[tuple[str, str], dict[str, int]] = {}
     for shop, agent, rule, fen in found:
         booked.setdefault((shop, agent or SILENT), {})[rule] = fen
@@ -30,6 +35,30 @@ def compare(home: Path, from_day: date | None, to_day: date | None, *, as_json: 
         raise QueryError('这段时间没有已付款的订单;日期见 qc sql "SELECT min(day), max(day) FROM attributions"')
     head = ["店铺", "客服", *(title for _, title in rules), "相差", "相差占比"]
     terminal.table(head, rows, as_json=as_json, right=tuple(range(2, len(head))))
+
+
+def _looking_back(hours: float) -> attribution.Rule:
+    """The rule that counts, looking back so many hours."""
+    said = f"下单前最后接待(回看 {hours:g} 小时)"
+    return attribution.DEFAULT.model_copy(
+        update={"id": f"looking_back_{hours:g}h", "title": said, "title_en": said, "look_back_h": hours}
+    )
+
+
+def _booked(
+    con: duckdb.DuckDBPyConnection, rules: Sequence[attribution.Rule], from_day: date | None, to_day: date | None
+) -> list[tuple[str, str | None, str, int]]:
+    """shop, agent, rule, fen of rules that the night has not run, from the published orders and messages."""
+    if not rules:
+        return []
+    orders = frames.of(frames.Order, store.frame(con, "FROM orders"))
+    messages = frames.of(frames.Message, store.frame(con, "FROM messages"))
+    con.register("shares_", attribution.shares(orders, messages, rules))
+    return con.execute(
+        "SELECT s.shop, s.agent, s.rule, sum(s.paid_fen)::BIGINT FROM shares_ s JOIN attributions a USING (shop, order_id) "
+        "WHERE a.is_primary AND ($from_day IS NULL OR a.day >= $from_day) AND ($to_day IS NULL OR a.day <= $to_day) "
+        "GROUP BY s.shop, s.agent, s.rule ORDER BY s.shop, s.agent NULLS LAST, s.rule", {"from_day": from_day, "to_day": to_day},
+    ).fetchall()  # fmt: skip
 
 
 def _under(fens: dict[str, int], rules: list[str], *, as_json: bool) -> list[object]:
