@@ -25,7 +25,7 @@ from qc.snow import Bools, Floats
 
 OWN, BEFORE = "satisfaction.json", "satisfaction-before.json"
 LEAST_TALKS, LEAST_OF_A_KIND = 100, 20
-SPOKEN = """SELECT conversation_id, seq, sender_kind, text, mood::DOUBLE AS mood FROM {mart}.messages WHERE content_kind = 'text' ORDER BY ALL"""
+SPOKEN = """SELECT conversation_id, seq, sender_kind, customer, text, mood::DOUBLE AS mood FROM {mart}.messages WHERE content_kind = 'text' ORDER BY ALL"""
 TURNS = "SELECT conversation_id, is_first, is_answered, wait_s FROM {mart}.turns WHERE is_counted ORDER BY ALL"
 COMPLAINTS = "SELECT conversation_id FROM {mart}.findings WHERE rule_id = 'CUSTOMER_COMPLAINS' ORDER BY ALL"
 # As csat has it: four stars and five.

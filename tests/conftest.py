@@ -1,5 +1,6 @@
 """One workspace of the sample shop for all tests, and fresh ones that share its sentiment tables (they take 12 s to build)."""
 
+import hashlib
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -24,7 +25,8 @@ def quiet(*_: object) -> None:
 
 @pytest.fixture(scope="session")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.getbasetemp().parent / "qc-models"
+    made_by = hashlib.sha256(Path(snow_tables.__file__).read_bytes()).hexdigest()[:12]  # other code, other tables
+    folder = tmp_path_factory.getbasetemp().parent / f"qc-models-{made_by}"
     folder.mkdir(exist_ok=True)
     snow_tables.load(folder)
     return folder
