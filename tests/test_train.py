@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -107,6 +108,15 @@ def test_ratings_of_the_sample_shop_are_labels(sample_home: Path) -> None:
 def test_labels_that_cannot_be_used_say_why(slang: Path, layout: Layout, said: str) -> None:
     with pytest.raises(LabelsError, match=said):
         labels.read(slang, layout)
+
+
+def test_the_half_that_was_not_looked_at_keeps_talks_whole(slang: Path) -> None:
+    found = labels.read(slang, Layout(text="内容", label="情绪", group="会话"))
+    half, other = labels.unseen(found, "feel").rows, labels.unseen(found, "other").rows
+    assert 0 < half.height < 108 and not half.equals(other)
+    assert found.rows.filter(pl.col("group").is_in(half["group"].to_list())).height == half.height
+    odd = hashlib.sha256(f"feel:{half['group'][0]}".encode()).hexdigest()[-1]
+    assert int(odd, 16) % 2 == 1
 
 
 def test_eval_sets_the_models_side_by_side(home: Path, slang: Path) -> None:
