@@ -274,6 +274,8 @@ def forget(customer: Annotated[str, typer.Argument(help="客户号,店铺自己�
         done = _guarded(lambda: job.forget(who, _request(home, lang=lang), show.step, pages.write))
     terminal.table(["哪里", "多少"], job.told(done), as_json=json, right=(1,))
     typer.echo(f"已删除,证明编号 {done.erasure_id}" if done.erasure_id else "这位顾客早已删除,没有新的记录", err=True)
+    if said := job.advice(done):
+        typer.echo(said, err=True)
 
 
 Column = Annotated[str, typer.Option("--text", help="文字在哪一列")]

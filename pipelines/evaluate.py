@@ -140,11 +140,11 @@ def described(path: Path, folder: Path) -> list[tuple[EvaluationSet, Labels]]:
 PAGE = """# 情绪模型准不准 Sentiment, measured
 
 由命令生成:`qc eval --sets data/evaluation.yaml --folder 数据文件夹 --write docs/sentiment.md`。
-数据都是别人标的、公开的,一句也不进训练集,也不随产品发布;京东会话的一半看过、用来定了温度,没看过的一半的数字在 [DECISIONS.md](DECISIONS.md);括号里是按组(同一会话)重抽样的 95 % 区间。
+数据都是别人标的、公开的,一句也不进训练集,也不随产品发布;京东会话的一半看过、用来定了校准,没看过的一半单列;怎么定的见 [DECISIONS.md](DECISIONS.md);括号里是按组(同一会话)重抽样的 95 % 区间。
 两个模型:`shop` 是自带的默认模型,`snownlp` 与 SnowNLP 逐位相同。`AUC` 是随机一负一正(或一负一其余)排对次序的概率;
 准确率、召回、精确按概率最大的一类判;只标了两类的数据,在那两类里判。ECE 分十格,取各类的平均。
 
-*Public data labelled by others, never trained on; half of the JD chats were read and set the temperature, DECISIONS.md gives the figures of the other half; 95 % intervals from a bootstrap over conversations.*
+*Public data labelled by others, never trained on; half of the JD chats were read and set the calibration, the other half has a table of its own; 95 % intervals from a bootstrap over conversations.*
 """
 
 
@@ -161,11 +161,18 @@ def page(home: Path, sets: Path, folder: Path, plots: Path | None, draws: int = 
         plot = f"sentiment-{one.id}.svg"
         if plots:
             (plots / plot).write_text(reliability(verdicts), encoding="utf-8")
-        parts.append(
-            f"\n## {one.title}\n*{one.title_en}*\n\n{labelled.rows.height:,} 句,{labelled.rows['group'].n_unique():,} 组。\n\n"
-        )
-        head = ["", *(f"`{v.model}`" for v in verdicts)]
-        rows = [head, ["---"] * len(head), *measured(verdicts)]
-        parts.append("\n".join(f"| {' | '.join(row)} |" for row in rows))
-        parts.append(f"\n\n![校准图]({plot})\n")
+        parts += [f"\n## {one.title}\n*{one.title_en}*\n\n", _as_table(verdicts), f"\n![校准图]({plot})\n"]
+        if one.salt:
+            other = judge(labels.unseen(labelled, one.salt), known, draws)
+            parts += [
+                f"\n### 其中没看过的一半\n*{one.title_en}: the half that was never looked at*\n\n",
+                _as_table(other),
+            ]
     return "".join(parts)
+
+
+def _as_table(verdicts: Sequence[Verdict]) -> str:
+    head = ["", *(f"`{v.model}`" for v in verdicts)]
+    rows = [head, ["---"] * len(head), *measured(verdicts)]
+    lines = "\n".join(f"| {' | '.join(row)} |" for row in rows)
+    return f"{verdicts[0].n:,} 句,{verdicts[0].n_groups:,} 组。\n\n{lines}\n"

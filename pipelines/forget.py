@@ -21,7 +21,7 @@ from typing import NamedTuple
 import duckdb
 import polars as pl
 
-from pipelines import erasures, nightly, settings, store
+from pipelines import erasures, nightly, settings, store, withdraw
 from qc import privacy
 
 TALKS = 8  # characters from which on a sentence of theirs is looked for in pages; shorter ones are everybody's. Ours
@@ -30,11 +30,12 @@ SEALED = {".pdf", ".png", ".parquet", ".duckdb", ".gz"}  # formats in which noth
 
 
 class Erasure(NamedTuple):
-    """What was done: rows by table, report folders taken away, the number under which the proof stands."""
+    """What was done: rows by table, report folders and models taken away, the number under which the proof stands."""
 
     erasure_id: str | None
     n_rows: dict[str, int]
     reports: list[str]
+    models: list[str]
 
 
 class _Person(NamedTuple):
@@ -45,12 +46,13 @@ class _Person(NamedTuple):
     conversations: list[str]
     orders: list[str]
     texts: list[str]
+    own_texts: list[str]  # that nobody else said
 
 
 def forget(
     customer: str, request: nightly.Request, step: Callable[[str], None], pages: nightly.Pages | None
 ) -> Erasure:
-    """Erase a customer, by the id the shop knows them by, from warehouse, cache, quarantine, mart and reports.
+    """Erase a customer, by the id the shop knows them by, from warehouse, cache, quarantine, mart, reports and models.
 
     LookupError when nothing is known of them. Done twice, the second time changes nothing.
     """
@@ -60,13 +62,16 @@ def forget(
     alias = privacy.pseudonym(pl.Series([customer.strip()]), key)[0]
     with store.warehouse(home) as con:
         person = _person(con, customer.strip(), alias)
-        done = Erasure(None, {}, [])
+        done = Erasure(None, {}, [], [])
         if _left(con, person):
             step("删除报告与记录")
             gone = _reports_without(home / "reports", person)
+            models = withdraw.withdraw(
+                home / "models", [*person.conversations, *_talks(home, alias)], alias, person.own_texts
+            )
             with store.transaction(con):
                 n_rows = _erase(con, person)
-                done = Erasure(_prove(con, person, n_rows, key), n_rows, gone)
+                done = Erasure(_prove(con, person, n_rows, key), n_rows, gone, models)
         elif erasures.proof(alias, key) not in erasures.known(con):
             raise LookupError("没有这位顾客的任何记录;请核对客户号(要用店铺自己的写法,区分大小写)")
     _finish(request, step, pages)  # the second time too: the first may have been cut off
@@ -94,7 +99,21 @@ def _person(con: duckdb.DuckDBPyConnection, customer: str, alias: str) -> _Perso
         ),
         listed("SELECT DISTINCT order_id FROM fact_orders WHERE customer = ? AND order_id IS NOT NULL ORDER BY 1"),
         listed("SELECT DISTINCT text FROM fact_messages WHERE customer = ? ORDER BY 1"),
+        listed(
+            "SELECT text FROM fact_messages WHERE text IS NOT NULL GROUP BY 1 HAVING bool_and(customer IS NOT DISTINCT FROM ?) ORDER BY 1"
+        ),
     )
+
+
+def _talks(home: Path, alias: str) -> list[str]:
+    """Their talks as the mart has numbered them: so the models know them."""
+    if not (home / "mart.duckdb").exists():
+        return []
+    with store.open_mart(home) as con:
+        return [
+            c
+            for (c,) in con.execute("SELECT conversation_id FROM conversations WHERE customer = ?", [alias]).fetchall()
+        ]
 
 
 def _theirs(con: duckdb.DuckDBPyConnection) -> Iterator[tuple[str, str]]:
@@ -226,4 +245,20 @@ def _shows(file: Path, pattern: re.Pattern[bytes]) -> bool:
 
 def told(done: Erasure) -> Sequence[Sequence[object]]:
     """The erasure as rows of a table: where, how many."""
-    return [*done.n_rows.items(), *(("reports/" + name, 1) for name in done.reports)]
+    return [
+        *done.n_rows.items(),
+        *(("reports/" + name, 1) for name in done.reports),
+        *(("models/" + name, 1) for name in done.models),
+    ]
+
+
+def advice(done: Erasure) -> str:
+    """What is left to do by hand, in words; empty if nothing is."""
+    again = sorted(
+        {command for own, command in withdraw.AGAIN.items() for name in done.models if name.startswith(own[:-5])}
+    )
+    return (
+        f"用这位顾客的话训练过的模型已停用:{'、'.join(done.models)};要本店自己的模型,请重新运行 {' 和 '.join(again)}"
+        if again
+        else ""
+    )

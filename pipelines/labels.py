@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import NamedTuple
 
@@ -43,6 +44,7 @@ class EvaluationSet(Layout):
     title: str
     title_en: str
     file: str
+    salt: str | None = None  # of the digest that splits the groups into those that were looked at and the others
 
 
 class Labels(NamedTuple):
@@ -75,6 +77,13 @@ def read(path: Path, layout: Layout, name: str = "") -> Labels:
             f"{path}: 可用的标签不足两种(列 {layout.label} 里有:{seen})。用 --map 对应,如 --map 0=negative,1=positive"
         )
     return Labels(name or path.name, rows, table.height - rows.height)
+
+
+def unseen(found: Labels, salt: str) -> Labels:
+    """The half that was never looked at: groups whose SHA-256, salted, ends in an odd digit."""
+    groups = found.rows["group"].unique().to_list()
+    odd = [g for g in groups if int(hashlib.sha256(f"{salt}:{g}".encode()).hexdigest()[-1], 16) % 2]
+    return found._replace(rows=found.rows.filter(pl.col("group").is_in(odd)))
 
 
 def sets(path: Path) -> list[EvaluationSet]:

@@ -25,7 +25,7 @@ from qc.snow import Bools, Floats
 
 OWN, BEFORE = "satisfaction.json", "satisfaction-before.json"
 LEAST_TALKS, LEAST_OF_A_KIND = 100, 20
-SPOKEN = """SELECT conversation_id, seq, sender_kind, text, mood::DOUBLE AS mood FROM {mart}.messages WHERE content_kind = 'text' ORDER BY ALL"""
+SPOKEN = """SELECT conversation_id, seq, sender_kind, customer, text, mood::DOUBLE AS mood FROM {mart}.messages WHERE content_kind = 'text' ORDER BY ALL"""
 TURNS = "SELECT conversation_id, is_first, is_answered, wait_s FROM {mart}.turns WHERE is_counted ORDER BY ALL"
 COMPLAINTS = "SELECT conversation_id FROM {mart}.findings WHERE rule_id = 'CUSTOMER_COMPLAINS' ORDER BY ALL"
 # As csat has it: four stars and five.
@@ -257,7 +257,7 @@ PAGE = """# 满意度预测准不准 Predicted satisfaction, measured
 
 由命令生成:`qc train satisfaction --folder 数据文件夹 --write docs/satisfaction.md`。
 数据都是别人标的、公开的,只用来量,不随产品发布;五折交叉验证,按会话分折,和 `qc train satisfaction` 走同一段代码。
-括号里是按会话重抽样的 95 % 区间。正则化强度是事先定的;「自己挑」只凭学的那几折决定要不要用文字。
+括号里是按会话重抽样的 95 % 区间。正则化强度是事先定的;「自己挑」只凭学的那几折决定要不要用文字:好过一个标准误才用(Breiman 等 1984)。
 这些数据没有时间,等待类特征因此空着。产品不带满意度模型:没有可以随产品发布的、标了满意度的真实会话。
 
 *Public talks labelled by others, for measuring only; five folds by talk, the same code as `qc train satisfaction`; 95 % bootstrap

@@ -7,7 +7,7 @@ are kept: 「等了12天！！！！」 and 「等了 3 天!!」 read alike. Beg
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple, TypeVar
 
 import numpy as np
@@ -54,31 +54,30 @@ def trie(grams: Sequence[str]) -> Trie:
     children: dict[str, list[int]] = {}
     for gram in sorted(g for g in grams if len(g) > 1):
         children.setdefault(gram[:-1], []).append(node[gram[-1]])
-    size = len(alphabet) + 2 * len(grams) + 2
-    base, parent = np.zeros(size, np.int32), np.full(size, -1, np.int32)
-    parent[: len(alphabet) + 1] = 0
+    base, parent, taken = dict[int, int](), dict.fromkeys(node.values(), 0), (1 << len(alphabet) + 1) - 1
     for gram in sorted(children, key=lambda g: (len(g), -len(children[g]), g)):
-        codes = np.array(children[gram])
-        place = _place(parent, codes)
-        if place + codes[-1] >= parent.size:
-            more = place + int(codes[-1])
-            base, parent = np.append(base, np.zeros(more, np.int32)), np.append(parent, np.full(more, -1, np.int32))
-        base[node[gram]], parent[place + codes] = place, node[gram]
-        node |= {gram + alphabet[c - 1]: place + c for c in children[gram]}
+        place, taken = _placed(taken, children[gram])
+        base[node[gram]] = place
+        for c in children[gram]:
+            parent[place + c], node[gram + alphabet[c - 1]] = node[gram], place + c
     # Whatever code comes after a node, its slot exists.
     size = max(node.values(), default=0) + len(alphabet) + 1
-    fit = [np.full(max(0, size - base.size), fill, np.int32) for fill in (0, -1)]
-    parent[0] = -1
-    return Trie(alphabet, np.append(base, fit[0])[:size], np.append(parent, fit[1])[:size])
+    return Trie(alphabet, _array(base, size, 0), _array(parent, size, -1))
 
 
-def _place(parent: Small, codes: Ints) -> int:
-    """The first base at which all codes find a free slot, if need be behind the last one."""
-    free = np.flatnonzero(parent < 0)
-    at = free[free > codes[0]] - codes[0]
-    for code in codes[1:]:
-        at = at[parent[np.minimum(at + code, parent.size - 1)] < 0]
-    return int(at[0]) if at.size else parent.size
+def _placed(taken: int, codes: Sequence[int]) -> tuple[int, int]:
+    """The first base at which all codes find a free slot, and the slots then taken; bit s of `taken` stands for slot s."""
+    blocked = 1
+    for code in codes:
+        blocked |= taken >> code
+    place = (~blocked & (blocked + 1)).bit_length() - 1
+    return place, taken | sum(1 << place + code for code in codes)
+
+
+def _array(values: Mapping[int, int], size: int, empty: int) -> Small:
+    filled = np.full(size, empty, np.int32)
+    filled[list(values)] = list(values.values())
+    return filled
 
 
 def spelt(known: Trie, nodes: Small) -> list[str]:

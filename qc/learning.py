@@ -24,20 +24,23 @@ class Labelled(NamedTuple):
 
     texts: pl.Series
     label: Ints  # index in CLASSES
-    group: Ints  # what must not be torn apart by folds: a conversation
+    group: Ints  # what must not be torn apart by folds: a customer, a conversation
     weight: Floats
-    least: int = 2  # texts that a gram must stand in to be known
+    least: int = 2  # texts that a gram must stand in to be known; where a model is adapted, groups
+    doubt: Floats | None = None  # of each text: how much of it counts as negative, whatever its label
 
 
 class Recipe(NamedTuple):
     """How much the weights are held back: the ridge of every gram; the bias is nearly free.
 
-    `sharpness` is 1 / temperature (Guo et al. 2017): what all logits are multiplied by when the weights are found.
+    `sharpness` and `shift`, by class: what the logits are multiplied by and what is added when the weights are found
+    (vector scaling, Guo et al. 2017).
     """
 
     ridge: float
     bias_ridge: float = 1e-3
-    sharpness: float = 1.0
+    sharpness: tuple[float, ...] = (1.0, 1.0, 1.0)
+    shift: tuple[float, ...] = (0.0, 0.0, 0.0)
 
 
 def learn(own: Labelled, others: Sequence[Labelled], recipe: Recipe, name: str) -> Weights:
@@ -47,12 +50,15 @@ def learn(own: Labelled, others: Sequence[Labelled], recipe: Recipe, name: str) 
     source = np.repeat(np.arange(len(sets)), [len(s.texts) for s in sets])
     known = grams.trie(_grams(texts, source, sets))
     rows = _rows(texts, known, sets)
-    return _rounded(name, known, fitting.fit(rows, strength=_ridge(rows, recipe)) * recipe.sharpness)
+    return _rounded(name, known, _calibrated(fitting.fit(_doubted(rows, sets), strength=_ridge(rows, recipe)), recipe))
 
 
 def adapt(base: Weights, own: Labelled, recipe: Recipe, name: str) -> Weights:
-    """Weights that start from a model's own and move as far as the labels give reason to; further grams join them."""
-    known = grams.trie(sorted({*_grams(own.texts, np.zeros(len(own.texts), np.int64), [own]), *_known_grams(base)}))
+    """Weights that start from a model's own and move as far as the labels give reason to; further grams join them.
+
+    A gram joins when `own.least` groups have it, however often one of them says it: nobody's own words are kept.
+    """
+    known = grams.trie(sorted({*_shared_grams(own), *_known_grams(base)}))
     stands = _moved(base, known)
     rows = _rows(own.texts, known, [own])
     w = stands + fitting.fit(rows, strength=_ridge(rows, recipe), offset=rows.x @ stands, enough=ROUGH)
@@ -76,6 +82,15 @@ def _grams(texts: pl.Series, source: Ints, sets: Sequence[Labelled]) -> list[str
     return grams.frequent(grams.read(texts, alphabet), alphabet, source, [s.least for s in sets])
 
 
+def _shared_grams(own: Labelled) -> list[str]:
+    """Grams that enough groups have."""
+    alphabet = grams.characters(own.texts)
+    read = grams.read(own.texts, alphabet)
+    groups, number = np.unique(own.group, return_inverse=True)
+    speaker = number[np.minimum(read.text, len(own.texts) - 1)].astype(np.int32)
+    return grams.frequent(read._replace(text=speaker), alphabet, np.zeros(groups.size, np.int64), [own.least])
+
+
 def _rows(texts: pl.Series, known: Trie, sets: Sequence[Labelled]) -> Rows:
     return Rows(
         features(texts, known),
@@ -83,6 +98,27 @@ def _rows(texts: pl.Series, known: Trie, sets: Sequence[Labelled]) -> Rows:
         np.concatenate([np.tile(classes(s.label), (len(s.texts), 1)) for s in sets]),
         np.concatenate([s.weight for s in sets]),
     )
+
+
+def _doubted(rows: Rows, sets: Sequence[Labelled]) -> Rows:
+    """A text in doubt is two rows: so much of it negative, the rest what its label says."""
+    from scipy import sparse
+
+    doubt = np.concatenate([np.zeros(len(s.texts)) if s.doubt is None else s.doubt for s in sets])
+    again = np.flatnonzero(doubt)
+    return Rows(
+        sparse.csr_array(sparse.vstack([rows.x, rows.x[again]])),
+        np.append(rows.label, np.zeros(again.size, np.int64)),
+        np.concatenate([rows.known, rows.known[again]]),
+        np.append(rows.weight * (1 - doubt), (rows.weight * doubt)[again]),
+    )
+
+
+def _calibrated(w: Floats, recipe: Recipe) -> Floats:
+    """Scaled and shifted by class; what all classes share says nothing and is taken out, so that the three still add up to 0."""
+    scaled = w * np.array(recipe.sharpness)
+    scaled[-1] += recipe.shift
+    return np.asarray(scaled - scaled.mean(axis=1, keepdims=True))
 
 
 def features(texts: pl.Series, known: Trie) -> Any:

@@ -19,7 +19,7 @@ from qc.snow import Bools, Floats, Ints
 THANKS = "谢谢|感谢|多谢|辛苦了|thank"
 ASKS = r"[??吗呢]\s*$"
 LONGEST = 3  # characters of a string
-LEAST_TALKS = 5  # in which a string must stand, so that no single customer's words are kept
+LEAST_CUSTOMERS = 5  # in whose talks a string must stand, so that no single customer's words are kept
 # Every number that is not the mood's is taken as log(1 + x). What a talk has none of is NULL and says nothing.
 FEATURES = (
     "n_customer", "n_agent", "chars_customer", "chars_agent", "mood_first", "mood_end", "mood_low", "customer_ends", "thanks_at_end",
@@ -31,7 +31,7 @@ class Talks(NamedTuple):
     """What is known of each talk."""
 
     features: pl.DataFrame  # conversation_id, *FEATURES; a row a talk, sorted
-    strings: pl.DataFrame  # conversation_id, string, share: 1/√(strings of the talk)
+    strings: pl.DataFrame  # conversation_id, customer, string, share: 1/√(strings of the talk)
 
 
 class Weights(NamedTuple):
@@ -57,12 +57,12 @@ CHOICE = (FEATURES_ONLY, BOTH)  # few ratings teach features only; what is learn
 
 
 def talks(messages: pl.DataFrame, turns: pl.DataFrame | None = None, complaints: pl.DataFrame | None = None) -> Talks:
-    """messages(conversation_id, seq, sender_kind, text, mood), turns(conversation_id, is_first, is_answered, wait_s) of those that count,
+    """messages(conversation_id, seq, sender_kind, text, mood and, where known, customer), turns(conversation_id, is_first, is_answered, wait_s) of those that count,
     complaints(conversation_id) a row a finding -> what the model goes by. Without turns or complaints those features are NULL.
     """
     spoke = messages.filter(pl.col("sender_kind").is_in(["customer", "agent", "assist"])).with_columns(
         is_customer=pl.col("sender_kind") == "customer", text=pl.col("text").fill_null("").str.strip_chars()
-    ).sort("conversation_id", "seq")  # fmt: skip
+    ).sort("conversation_id", "seq").with_columns(customer=_customer(messages))  # fmt: skip
     own = spoke.filter("is_customer").with_columns(
         i=pl.int_range(pl.len()).over("conversation_id"), n=pl.len().over("conversation_id")
     )
@@ -74,6 +74,16 @@ def talks(messages: pl.DataFrame, turns: pl.DataFrame | None = None, complaints:
     plain = found.with_columns(missing).select("conversation_id", *(pl.col(f).cast(pl.Float64) for f in FEATURES))
     logs = [pl.col(f).log1p() for f in FEATURES if not f.startswith("mood_")]
     return Talks(plain.with_columns(logs).sort("conversation_id"), _strings(spoke, last))
+
+
+def _customer(messages: pl.DataFrame) -> pl.Expr:
+    """Whose talk it is; where nobody is named, the talk's number."""
+    talk = pl.col("conversation_id")
+    return (
+        pl.coalesce(pl.col("customer").drop_nulls().first().over(talk), talk)
+        if "customer" in messages.columns
+        else talk
+    )
 
 
 def _said(spoke: pl.DataFrame, own: pl.DataFrame, last: pl.DataFrame) -> pl.DataFrame:
@@ -117,8 +127,8 @@ def _complaints(complaints: pl.DataFrame | None, talks: pl.DataFrame) -> pl.Data
 
 def _strings(spoke: pl.DataFrame, last: pl.DataFrame) -> pl.DataFrame:
     """Strings of one to three characters: the customer's of the last third (客:…), the agents' of the whole talk (服:…)."""
-    said = pl.concat([last.select("conversation_id", "text", who=pl.lit("客:")),
-                      spoke.filter(~pl.col("is_customer")).select("conversation_id", "text", who=pl.lit("服:"))])  # fmt: skip
+    said = pl.concat([last.select("conversation_id", "customer", "text", who=pl.lit("客:")),
+                      spoke.filter(~pl.col("is_customer")).select("conversation_id", "customer", "text", who=pl.lit("服:"))])  # fmt: skip
     plain = pl.col("text").str.to_lowercase().str.replace_all(r"\d", "0").str.replace_all(r"\s+", " ")
     letters = said.with_columns(
         message=pl.int_range(pl.len()), letter=(pl.lit("^") + plain + pl.lit("$")).str.split("")
@@ -127,7 +137,7 @@ def _strings(spoke: pl.DataFrame, last: pl.DataFrame) -> pl.DataFrame:
     each, run = [], pl.lit("")
     for n in range(LONGEST):
         run = run + pl.col("letter").shift(-n).over("message")
-        each.append(letters.select("conversation_id", string=pl.col("who") + run).drop_nulls().unique())
+        each.append(letters.select("conversation_id", "customer", string=pl.col("who") + run).drop_nulls().unique())
     found = pl.concat(each)
     return found.with_columns(share=1 / pl.len().over("conversation_id").sqrt()).sort("conversation_id", "string")
 
@@ -151,14 +161,22 @@ def apply(known: Talks, weights: Weights) -> pl.DataFrame:
 
 
 def learn(known: Talks, is_satisfied: Bools, recipes: Sequence[Recipe], name: str) -> Weights:
-    """Weights from rated talks (a label a row of `known.features`) by the recipe that is likeliest on talks left out of them;
-    sharpened or softened so that probabilities hold there ."""
+    """Weights from rated talks (a label a row of `known.features`), sharpened or softened so that probabilities hold on talks left out.
+
+    A later recipe is taken when it makes the talks left out likelier by more than a standard error of the difference
+    (Breiman et al. 1984, the one-SE rule): few ratings teach few weights.
+    """
     tried = [_learn(known, is_satisfied.astype(np.int64), recipe, name) for recipe in recipes]
-    return min(tried, key=lambda t: t[0])[1]
+    unlikely, chosen = tried[0]
+    for loss, weights in tried[1:]:
+        gain = unlikely - loss
+        if gain.mean() > gain.std(ddof=1) / gain.size**0.5:
+            unlikely, chosen = loss, weights
+    return chosen
 
 
-def _learn(known: Talks, label: Ints, recipe: Recipe, name: str) -> tuple[float, Weights]:
-    """Log loss on inner folds, and the weights."""
+def _learn(known: Talks, label: Ints, recipe: Recipe, name: str) -> tuple[Floats, Weights]:
+    """Each talk's log loss on inner folds, and the weights."""
     x, scale, strings = _design(known, recipe)
     strength = np.concatenate([np.full(len(scale), recipe.ridge), np.full(len(strings), recipe.strings_ridge), [1e-3]])
     rows = Rows(x, label, np.ones((label.size, 2), np.bool_), np.ones(label.size))
@@ -169,7 +187,7 @@ def _learn(known: Talks, label: Ints, recipe: Recipe, name: str) -> tuple[float,
     push = factor * (w[:, 1] - w[:, 0])
     means = {f: (m, s, round(float(push[k]), 4)) for k, (f, (m, s)) in enumerate(scale.items())}
     told = {s: round(float(v), 4) for s, v in zip(strings, push[len(scale) : -1], strict=True) if abs(v) >= 5e-4}
-    return float(-np.log(np.maximum(own, 1e-12)).mean()), Weights(name, round(float(push[-1]), 4), means, told)
+    return -np.log(np.maximum(own, 1e-12)), Weights(name, round(float(push[-1]), 4), means, told)
 
 
 def _sharpness(logits: Floats, label: Ints, known: Bools) -> float:
@@ -197,7 +215,7 @@ def _held_out(rows: Rows, strength: Floats, start: Floats) -> Floats:
 
 
 def _design(known: Talks, recipe: Recipe) -> tuple[Any, dict[str, tuple[float, float]], list[str]]:
-    """The sparse matrix, the mean and spread of each feature that varies, and the strings that enough talks have."""
+    """The sparse matrix, the mean and spread of each feature that varies, and the strings that enough customers' talks have."""
     from scipy import sparse
 
     f = known.features
@@ -208,7 +226,7 @@ def _design(known: Talks, recipe: Recipe) -> tuple[Any, dict[str, tuple[float, f
         f.height, len(varied)
     )
     s = known.strings if recipe.by_strings else known.strings.clear()
-    s = s.filter(pl.len().over("string") >= LEAST_TALKS)
+    s = s.filter(pl.col("customer").n_unique().over("string") >= LEAST_CUSTOMERS)
     strings = s["string"].unique().sort()
     number = f.select("conversation_id").with_row_index("row")
     placed = s.join(number, on="conversation_id").join(strings.to_frame().with_row_index("column"), on="string")

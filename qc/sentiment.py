@@ -14,13 +14,15 @@ import polars as pl
 from qc import shop, snow
 from qc.text import SMILEY
 
-DOOR = 1  # version of what is decided in this file
+DOOR = 2  # version of what is decided in this file
 PROBABILITIES = ("p_negative", "p_neutral", "p_positive")
 
 # Masks and emoji codes: [电话], [数字x], [ORDERID_10031770], [微笑]. Our decision: at most twenty characters, no stop
 # among them, so that somebody who puts a sentence in brackets is still heard.
 BRACKETED = r"\[[^\[\]\s,.!?;，。！？；]{1,20}\]"
 _WORDLESS = rf"(?i){SMILEY}|{BRACKETED}"
+# Nothing but question marks is impatience, as the utterances have it. More than five may be letters that an export lost.
+IMPATIENT = r"^\s*[?？]{1,5}\s*$"
 
 
 class Model(NamedTuple):
@@ -44,7 +46,7 @@ def shop_model(weights: shop.Weights) -> Model:
 def score(texts: pl.Series | Sequence[str | None], *, model: Model) -> pl.DataFrame:
     """texts -> (p_negative, p_neutral, p_positive, is_scored), a row a text, in order; the three add up to 1.
 
-    A text that says nothing (NULL, blank, punctuation, faces, masks) is neutral by definition: 0, 1, 0 and not scored.
+    A text that says nothing (NULL, blank, punctuation but for a lone question mark, faces, masks) is neutral by definition: 0, 1, 0 and not scored.
     Each distinct text is scored once. KeyError names a backend that is not in BACKENDS.
     """
     asked = pl.DataFrame({"text": pl.Series(texts, dtype=pl.String)}).with_columns(is_scored=says_something("text"))
@@ -66,9 +68,10 @@ def explain(text: str, *, model: Model) -> pl.DataFrame:
 
 
 def says_something(column: str) -> pl.Expr:
-    """A letter, Han character or digit is left when masks and faces are taken out."""
-    rest = pl.col(column).str.replace_all(_WORDLESS, " ")
-    return rest.str.contains(r"[\p{L}\p{N}]").fill_null(False)
+    """A letter, Han character or digit is left when masks and faces are taken out; or it is question marks and nothing else."""
+    text = pl.col(column)
+    has_words = text.str.replace_all(_WORDLESS, " ").str.contains(r"[\p{L}\p{N}]")
+    return (has_words | text.str.contains(IMPATIENT)).fill_null(False)
 
 
 def three_classes(positive: pl.Series) -> pl.DataFrame:
@@ -105,4 +108,7 @@ def _explained_by_snownlp(text: str, tables: snow.Tables) -> pl.DataFrame:
 
 # Name → distinct texts that say something, and the model's tables -> PROBABILITIES, a row a text.
 BACKENDS: dict[str, Callable[[pl.Series, Any], pl.DataFrame]] = {"shop": _shop, "snownlp": _snownlp}
-EXPLANATIONS: dict[str, Callable[[str, Any], pl.DataFrame]] = {"shop": _explained_by_shop, "snownlp": _explained_by_snownlp}
+EXPLANATIONS: dict[str, Callable[[str, Any], pl.DataFrame]] = {
+    "shop": _explained_by_shop,
+    "snownlp": _explained_by_snownlp,
+}

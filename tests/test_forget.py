@@ -4,10 +4,13 @@ import json
 from pathlib import Path
 
 import duckdb
+import polars as pl
 import pytest
 from conftest import night, quiet
+from typer.testing import CliRunner
 
-from pipelines import erasures, forget, nightly, settings, store
+from pipelines import erasures, forget, nightly, satisfaction, settings, shop_weights, store, withdraw
+from pipelines.cli import app
 from qc import privacy
 
 HEAD = "shop,channel,conversation_id,message_id,sent_at,sender_kind,agent,customer,text,content_kind"
@@ -57,7 +60,7 @@ def erase(home: Path, who: str = WHO) -> forget.Erasure:
 
 def traces(home: Path, *more: str) -> list[tuple[str, str]]:
     """Where bytes of the customer are found: every file of the workspace but the sentiment tables."""
-    alias = privacy.pseudonym(privacy.pl.Series([WHO]), settings.customer_key(home))[0]
+    alias = privacy.pseudonym(pl.Series([WHO]), settings.customer_key(home))[0]
     needles = [
         WHO,
         alias,
@@ -119,7 +122,7 @@ def test_the_proof_names_nobody_but_whoever_has_key_and_id_can_check_it(home: Pa
         ((erasure_id, at, n_rows, proof),) = con.execute("FROM erasures").fetchall()
         assert con.execute("SELECT count(*) FROM erased_ids").fetchone() == (1,)
     key = settings.customer_key(home)
-    alias = privacy.pseudonym(privacy.pl.Series([WHO]), key)[0]
+    alias = privacy.pseudonym(pl.Series([WHO]), key)[0]
     assert erasure_id == done.erasure_id and json.loads(n_rows) == done.n_rows and at
     assert proof == erasures.proof(alias, key) and alias not in proof
 
@@ -136,7 +139,7 @@ def test_an_old_export_does_not_bring_them_back(home: Path, tmp_path: Path) -> N
     assert chats.n_rows == chats.n_stored + chats.n_duplicate + chats.n_quarantined == 15
     assert (chats.n_stored, chats.n_duplicate, chats.n_quarantined) == (1, 4, 10) and done.exit_code == 3
     assert traces(home) == []
-    assert erase(home) == forget.Erasure(None, {}, [])
+    assert erase(home) == forget.Erasure(None, {}, [], [])
 
 
 def test_a_name_in_a_file_s_name_goes_too(home: Path, tmp_path: Path) -> None:
@@ -169,15 +172,48 @@ def test_a_quarantined_line_alone_is_reason_enough_to_rebuild(home: Path, tmp_pa
     assert traces(home) == []
 
 
+def qc(*words: object, said: str = "") -> tuple[int, str]:
+    done = CliRunner().invoke(app, [str(w) for w in words], input=said)
+    return done.exit_code, done.stdout + done.stderr
+
+
+def test_a_model_that_learnt_from_them_goes_out_of_use(home: Path, tmp_path: Path) -> None:
+    (home / "models").unlink()
+    night(home, export(tmp_path / "in"))
+    labelled = [f"踩大雷{n},负面,会话{n}\n滴滴{n},中性,会话{n}\n绝绝子{n},正面,会话{n}" for n in "甲乙丙丁" * 9]
+    (tmp_path / "标注.csv").write_text(
+        "\n".join(["内容,情绪,会话", f"{SECRET},负面,无号", *labelled]), encoding="utf-8"
+    )
+    code, told = qc(
+        "train", tmp_path / "标注.csv", "--text", "内容", "--label", "情绪", "--group", "会话", "--home", home
+    )
+    assert code == 0 and "已换上" in told
+    assert "停用" not in qc("forget", "李四", "--home", home)[1] and (home / "models" / "shop.npz").exists()
+    code, told = qc("forget", WHO, "--home", home)
+    assert code == 0 and "已停用:shop.npz" in told and "重新运行 qc train" in told
+    assert not (home / "models" / "shop.npz").exists()
+    with store.open_mart(home) as con:
+        assert con.execute("SELECT model LIKE 'shop-_-%' FROM runs").fetchone() == (True,)
+
+
+def test_only_models_that_learnt_from_them_go_and_one_that_did_not_comes_back(tmp_path: Path) -> None:
+    models = tmp_path / "models"
+
+    def learnt(name: str, *whom: str) -> None:
+        shop_weights.write(models / name, shop_weights.load(), whom=shop_weights.digests(whom))
+
+    learnt("shop.npz", "c-alias", "别人")
+    learnt("shop-before.npz", "别人")
+    talks = json.dumps({"learnt": satisfaction._marks(pl.Series(["k9", "k10"])).tolist()})
+    (models / "satisfaction.json").write_text(talks, encoding="utf-8")
+    assert withdraw.withdraw(models, ["k8"], "c-other", ["没学过的话"]) == []
+    assert withdraw.withdraw(models, ["k9"], "c-alias", []) == ["shop.npz", "satisfaction.json"]
+    assert [p.name for p in models.iterdir()] == ["shop.npz"]
+    (models / "satisfaction-before.json").write_text("{", encoding="utf-8")
+    assert withdraw.withdraw(models, [], "", ["别人"]) == ["shop.npz", "satisfaction-before.json"]
+
+
 def test_by_the_command_the_id_can_come_from_stdin(home: Path, tmp_path: Path) -> None:
-    from typer.testing import CliRunner
-
-    from pipelines.cli import app
-
-    def qc(*words: object, said: str = "") -> tuple[int, str]:
-        done = CliRunner().invoke(app, [str(w) for w in words], input=said)
-        return done.exit_code, done.stdout + done.stderr
-
     assert qc("nightly", export(tmp_path / "in"), "--home", home)[0] == 3
     code, told = qc("senders", "--home", home)
     assert code == 0 and "来源自己写明" in told

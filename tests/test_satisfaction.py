@@ -47,6 +47,22 @@ def test_no_string_of_fewer_talks_than_allowed_is_kept() -> None:
     assert weights.strings and not [s for s in weights.strings if "张" in s]
 
 
+@pytest.mark.parametrize(("customer", "is_kept"), [(["甲"] * 60, False), ([f"客{n % 5}" for n in range(60)], True)])
+def test_no_string_of_fewer_customers_than_allowed_is_kept(customer: list[str], is_kept: bool) -> None:
+    messages, y = told()
+    whose = pl.DataFrame({"conversation_id": messages["conversation_id"].unique().sort(), "customer": customer})
+    known = satisfaction.talks(messages.join(whose, on="conversation_id"))
+    assert bool(satisfaction.learn(known, y, (satisfaction.BOTH,), "probe").strings) == is_kept
+
+
+def test_text_is_used_only_where_it_clearly_helps() -> None:
+    messages, y = told()
+    luck = np.random.default_rng(4).random(60) < 0.5
+    by_text = messages.with_columns(mood=pl.lit(0.0))  # only the words tell
+    assert satisfaction.learn(satisfaction.talks(by_text), y, satisfaction.CHOICE, "probe").strings
+    assert not satisfaction.learn(satisfaction.talks(messages), luck, satisfaction.CHOICE, "probe").strings
+
+
 def test_without_a_model_it_is_null_with_a_reason(sample_home: Path) -> None:
     with store.open_mart(sample_home) as con:
         assert con.execute("SELECT DISTINCT p, reason FROM predicted_csat").fetchall() == [

@@ -12,9 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines import shop_weights
-from qc import grams, sentiment, shop
+from qc import grams, learning, sentiment, shop
+from qc.learning import Labelled, Recipe
 from qc.shop import Weights
 
+ByGram = dict[str, list[float]]
 ALPHABET = "好的吗不退货啊!?0123456789ABab，。 \n┃\0你們们𠮷😀"
 TEXTS = ["等了12天！！！！", "好", "不好", "你們 太好了", "哈哈哈哈哈哈", "12345", "[电话]", "a\0b"]
 
@@ -24,9 +26,13 @@ def weights() -> Weights:
     return shop_weights.load()
 
 
-def plain(texts: list[str], weights: Weights) -> list[list[float]]:
+@pytest.fixture(scope="module")
+def by_gram(weights: Weights) -> ByGram:
+    return {gram: row for gram, *row in shop.table(weights).iter_rows()}
+
+
+def plain(texts: list[str], by_gram: ByGram) -> list[list[float]]:
     """Ten lines that do the same with a dictionary."""
-    by_gram = {gram: row for gram, *row in shop.table(weights).iter_rows()}
     found = []
     for text in texts:
         known = [g for g in grams.listed(text) if g in by_gram]
@@ -43,19 +49,24 @@ def test_texts_that_say_the_same_read_alike() -> None:
 
 
 @given(st.lists(st.text(ALPHABET, max_size=12), min_size=1, max_size=6))
-def test_logits_are_those_of_a_dictionary(weights: Weights, texts: list[str]) -> None:
-    assert shop.logits(pl.Series(texts), weights) == pytest.approx(np.array(plain(texts, weights)), abs=1e-9)
+def test_logits_are_those_of_a_dictionary(weights: Weights, by_gram: ByGram, texts: list[str]) -> None:
+    assert shop.logits(pl.Series(texts), weights) == pytest.approx(np.array(plain(texts, by_gram)), abs=1e-9)
 
 
 @given(st.text(ALPHABET, min_size=1, max_size=20))
-def test_an_explanation_adds_up_to_the_logits(weights: Weights, text: str) -> None:
-    model = sentiment.shop_model(weights)
-    pushes = sentiment.explain(text, model=model)
-    if not sentiment.score([text], model=model)["is_scored"][0]:
-        assert pushes.is_empty()
-        return
+def test_an_explanation_adds_up_to_the_logits(weights: Weights, by_gram: ByGram, text: str) -> None:
+    pushes = shop.explain(text, by_gram)
     sums = dict(pushes.group_by("class").agg(pl.col("contribution").sum()).rows())
     assert [sums[c] for c in shop.CLASSES] == pytest.approx(shop.logits(pl.Series([text]), weights)[0], abs=1e-9)
+
+
+@pytest.mark.parametrize("text", ["", "[电话]", "😀"])
+def test_what_says_nothing_is_not_explained(weights: Weights, text: str) -> None:
+    assert sentiment.explain(text, model=sentiment.shop_model(weights)).is_empty()
+
+
+def test_the_door_explains_as_the_model_does(weights: Weights, by_gram: ByGram) -> None:
+    assert sentiment.explain("太慢了", model=sentiment.shop_model(weights)).equals(shop.explain("太慢了", by_gram))
 
 
 def test_neither_order_nor_batches_change_a_digit(weights: Weights, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -80,7 +91,7 @@ def test_a_trie_knows_its_grams_and_no_others(some: set[str]) -> None:
 @pytest.mark.parametrize(
     ("text", "wanted"),
     [("什么时候发货", "neutral"), ("有没有红色的", "neutral"), ("谢谢你呀,很耐心", "positive"), ("太慢了,等了一个星期", "negative"),
-     ("服务态度太差了", "negative"), ("质量很好,下次还来", "positive"), ("地址在上海", "neutral")],
+     ("?", "negative"), ("服务态度太差了", "negative"), ("质量很好,下次还来", "positive"), ("地址在上海", "neutral")],
 )  # fmt: skip
 def test_what_everybody_would_say(weights: Weights, text: str, wanted: str) -> None:
     p = shop.score(pl.Series([text]), weights)[0]
@@ -93,9 +104,25 @@ def test_the_shipped_weights_are_what_trains_out(weights: Weights) -> None:
     assert again.version == weights.version
 
 
+def test_a_question_when_is_no_complaint(weights: Weights) -> None:
+    asked, urged = shop.score(pl.Series(["什么时候发货", "怎么还没发货"]), weights)
+    assert asked[0] < 0.3 and asked[2] < 0.1 and urged[0] > 0.6
+
+
+def test_nobodys_own_words_are_learnt(weights: Weights) -> None:
+    def known(group: list[int]) -> set[str]:
+        own = Labelled(
+            pl.Series(["张三丰真差"] * 5 + ["好评"] * 5), np.repeat([0, 2], 5), np.array(group), np.ones(10), least=3
+        )
+        return set(shop.table(learning.adapt(weights, own, Recipe(ridge=0.3), "probe"))["gram"])
+
+    assert "三丰" not in known([1, 1, 1, 2, 2, 3, 4, 5, 6, 7])
+    assert "三丰" in known([1, 1, 1, 2, 3, 3, 4, 5, 6, 7])
+
+
 def test_the_version_is_that_of_what_was_learnt(weights: Weights) -> None:
-    other = shop.weights("shop-2", weights.known, weights.negative, weights.positive, weights.bias + np.int16(1))
-    assert other.version != weights.version and weights.version.startswith("shop-2-")
+    other = shop.weights("shop-3", weights.known, weights.negative, weights.positive, weights.bias + np.int16(1))
+    assert other.version != weights.version and weights.version.startswith("shop-3-")
 
 
 def test_scoring_imports_nothing_that_trains() -> None:

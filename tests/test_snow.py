@@ -55,8 +55,8 @@ QUIRKS = [
 
 
 @pytest.fixture(scope="module")
-def tables(tmp_path_factory: pytest.TempPathFactory) -> Tables:
-    return snow_tables.load(tmp_path_factory.mktemp("snow"))
+def tables(models: Path) -> Tables:
+    return snow_tables.load(models)
 
 
 @pytest.fixture(scope="module")
