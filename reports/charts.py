@@ -72,10 +72,11 @@ def trend(days: Sequence[Row], shop: Sequence[Row], unit: str) -> str:
     return _svg(fig)
 
 
-def intervals(dots: Sequence[Dot], shop: Value | None, unit: str, target: float | None) -> str:
-    """Who on the y axis, the value as a dot with its 95 % interval; the shop as a dashed line, the target dotted."""
+def intervals(dots: Sequence[Dot], shop: Value | None, unit: str, target: float | None, *, has_n: bool = False) -> str:
+    """Who on the y axis (with its n), the value as a dot with its 95 % interval; the shop as a dashed line, the target dotted."""
     height = 30 + 19 * len(dots)
-    left = min(0.36, 0.05 + 0.036 * max(_width(d.name) for d in dots))
+    names = [_short(d.name) + (f" n {d.value.n:,}" if has_n else "") for d in dots]
+    left = min(0.42 if has_n else 0.36, 0.05 + 0.036 * max(_width(name) for name in names))
     fig, ax = _canvas(height, left=left, bottom=22 / height, top=1 - 4 / height)
     for y, dot in enumerate(dots):
         low, high = dot.value.low, dot.value.high
@@ -92,7 +93,7 @@ def intervals(dots: Sequence[Dot], shop: Value | None, unit: str, target: float 
     if target is not None:
         ax.axvline(target, color=INK, lw=1, ls=(0, (1, 2)), zorder=0)
         known.append(target)
-    ax.set_yticks(range(len(dots)), [_short(d.name) for d in dots], color=INK)
+    ax.set_yticks(range(len(dots)), names, color=INK)
     ax.set_ylim(len(dots) - 0.4, -0.6)
     _scale(ax, known, unit, axis="x")
     return _svg(fig)
@@ -146,7 +147,7 @@ def waterfall(steps: Sequence[tuple[str, float]], start: float, names: tuple[str
     """From one sum to another: `start`, each step up or down from where the last one ended, and the end. Fen."""
     height = 44 + 24 * (len(steps) + 2)
     labels = [names[0], *(name for name, _ in steps), names[1]]
-    left = min(0.4, 0.06 + 0.036 * max(_width(label) for label in labels))
+    left = min(0.4, 0.06 + 0.036 * max(_width(_short(label)) for label in labels))
     fig, ax = _canvas(height, left=left, bottom=22 / height, top=1 - 6 / height)
     at, reached = start, [start]
     for y, (_, step) in enumerate(steps, 1):
@@ -165,7 +166,7 @@ def waterfall(steps: Sequence[tuple[str, float]], start: float, names: tuple[str
 def ranges(rows: Sequence[tuple[str, Sequence[float]]], unit: str) -> str:
     """Who on the y axis; the numbers that several definitions give, the first as a full dot, the others hollow."""
     height = 30 + 19 * len(rows)
-    left = min(0.36, 0.05 + 0.036 * max(_width(name) for name, _ in rows))
+    left = min(0.36, 0.05 + 0.036 * max(_width(_short(name)) for name, _ in rows))
     fig, ax = _canvas(height, left=left, bottom=22 / height, top=1 - 4 / height)
     for y, (_, values) in enumerate(rows):
         ax.plot([min(values), max(values)], [y, y], color=OWN, lw=1.6, solid_capstyle="butt")
@@ -277,12 +278,12 @@ def _shares(counts: dict[int, int], bins: range) -> list[float]:
 
 def _width(name: str) -> float:
     """Rough width in characters of Chinese."""
-    return sum(1 if ord(c) > 0x2E7F else 0.55 for c in _short(name))
+    return sum(1 if ord(c) > 0x2E7F else 0.55 for c in name)
 
 
 def _short(name: str) -> str:
     name = " ".join(name.split())
-    return name if len(name) <= 12 else f"{name[:11]}…"
+    return name if len(name) <= 12 or _width(name) <= 9 else f"{name[:11]}…"
 
 
 def _svg(fig: Figure) -> str:

@@ -20,11 +20,18 @@ AGREE = {
         EXCEPT SELECT order_id, agent, class, paid_fen FROM attributions WHERE is_primary""",
     "no step of the funnel is larger than the one before": """
         SELECT b, part FROM (SELECT 'shop' AS b, * FROM funnel('shop', NULL, NULL) UNION ALL SELECT 'topic', * FROM funnel('topic', NULL, NULL)
-                             UNION ALL SELECT 'agent', * FROM funnel('agent', NULL, NULL) UNION ALL SELECT 'day', * FROM funnel('day', NULL, NULL))
+                             UNION ALL SELECT 'agent', * FROM funnel('agent', NULL, NULL) UNION ALL SELECT 'day', * FROM funnel('day', NULL, NULL)
+                             UNION ALL SELECT 'team', * FROM funnel('team', NULL, NULL) UNION ALL SELECT 'product', * FROM funnel('product', NULL, NULL))
         WHERE n_received > n_consultations OR n_inquiries > n_consultations OR n_ordered > n_inquiries OR n_paid > n_ordered OR n_kept > n_paid""",
     "the funnel's parts add up to the shop": """
-        SELECT s.shop FROM funnel('shop', NULL, NULL) s JOIN (SELECT shop, sum(n_inquiries) AS i, sum(n_paid) AS p FROM funnel('topic', NULL, NULL) GROUP BY shop) t
-        USING (shop) WHERE s.n_inquiries <> t.i OR s.n_paid <> t.p""",
+        SELECT by_what FROM funnel('shop', NULL, NULL) s JOIN (
+            SELECT 'topic' AS by_what, * FROM funnel('topic', NULL, NULL) UNION ALL SELECT 'product', * FROM funnel('product', NULL, NULL)
+            UNION ALL SELECT 'day', * FROM funnel('day', NULL, NULL)) t USING (shop)
+        GROUP BY by_what, s.n_inquiries, s.n_paid HAVING s.n_inquiries <> sum(t.n_inquiries) OR s.n_paid <> sum(t.n_paid)""",
+    "a team has what its agents have": """
+        SELECT a.team FROM (SELECT a.team, sum(f.n_inquiries) AS i, sum(f.n_paid) AS p FROM funnel('agent', NULL, NULL) f
+                            JOIN agents a ON a.shop = f.shop AND a.agent = f.part GROUP BY a.team) a
+        FULL JOIN funnel('team', NULL, NULL) t ON t.part = a.team WHERE a.i IS DISTINCT FROM t.n_inquiries OR a.p IS DISTINCT FROM t.n_paid""",
     "the funnel's conversion is the headline's": """
         SELECT m.shop FROM metric('conversion_d3', NULL, NULL) m JOIN funnel('agent', NULL, NULL) f ON f.shop = m.shop AND f.part = m.agent
         WHERE m.n <> f.n_inquiries OR abs(m.value - f.n_paid / f.n_inquiries) > 1e-9""",
