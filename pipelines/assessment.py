@@ -7,6 +7,7 @@ from typing import Any
 
 from pipelines import store, terminal
 from qc.metrics import REASONS
+from reports.standard import threshold
 from reports.views import shown
 
 
@@ -34,7 +35,7 @@ def _ground(row: dict[str, Any]) -> str:
         return f"不适用:{value}{REASONS[str(row['reason'])][0]}"
     if row["ground"] == "declared":
         return f"自评 {row['declared_on']} {row['declared_by']}:{row['evidence']}"
-    return f"{row['zh']} {shown(row['value'], row['unit'])},{row['n']} 个,{row['threshold']}"
+    return f"{row['zh']} {shown(row['value'], row['unit'])},{row['n']} 个,{threshold(row, row['unit'], '没到 {threshold}')}"
 
 
 def told(row: dict[str, Any]) -> str:

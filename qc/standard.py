@@ -35,12 +35,12 @@ class Step(Strict):
 
     def is_reached(self, value: float) -> bool:
         """Whether a value is on the good side; the threshold itself is."""
-        return value >= self.at_least if self.at_least is not None else value <= float(self.at_most or 0)
+        return value <= self.threshold if self.at_least is None else value >= self.threshold
 
     @property
-    def said(self) -> str:
-        """`≥ 0.9`."""
-        return f"≥ {self.at_least:g}" if self.at_least is not None else f"≤ {self.at_most:g}"
+    def threshold(self) -> float:
+        """The value that is just good enough."""
+        return float(self.at_most or 0) if self.at_least is None else self.at_least
 
 
 class Measured(Strict):
@@ -117,7 +117,7 @@ class Answers(Strict):
 class Assessed(NamedTuple):
     """What a shop won."""
 
-    items: pl.DataFrame  # shop, standard, nth, section, item, points, ground, metric, value, n, threshold, won, reason, declared_on, declared_by, evidence
+    items: pl.DataFrame  # shop, standard, nth, section, item, points, ground, metric, value, n, threshold, is_at_least, won, reason, declared_on, declared_by, evidence
     scores: pl.DataFrame  # shop, standard, won, applicable, possible, score, level, n_undeclared, reason
 
 
@@ -203,7 +203,7 @@ def assess(standard: Standard, answers: Iterable[Answer], figures: pl.DataFrame,
 _ITEMS = {
     "shop": pl.String, "standard": pl.String, "nth": pl.Int32, "section": pl.String, "section_title": pl.String, "section_title_en": pl.String,
     "item": pl.String, "title": pl.String, "title_en": pl.String, "points": pl.Float64, "ground": pl.String, "metric": pl.String,
-    "value": pl.Float64, "n": pl.Int64, "threshold": pl.String, "won": pl.Float64, "reason": pl.String, "declared_on": pl.Date,
+    "value": pl.Float64, "n": pl.Int64, "threshold": pl.Float64, "is_at_least": pl.Boolean, "won": pl.Float64, "reason": pl.String, "declared_on": pl.Date,
     "declared_by": pl.String, "evidence": pl.String,
 }  # fmt: skip
 _SCORES = {
@@ -224,17 +224,18 @@ def _row(
         return (*head, "measured", item.measured.metric, value, n, *_reached(item.measured, value, n, why), None, None, None)
     mine = [a for a in answers if a.item == item.id and a.shop in (shop, None)]
     if not mine:
-        return (*head, "declared", None, None, None, None, None, "not_declared", None, None, None)
+        return (*head, "declared", None, None, None, None, None, None, "not_declared", None, None, None)
     own = max(mine, key=lambda a: a.shop is not None)  # the shop's own answer before one for every shop
-    return (*head, "declared", None, None, None, None, own.points, None, own.day, own.by, own.evidence)
+    return (*head, "declared", None, None, None, None, None, own.points, None, own.day, own.by, own.evidence)
 
 
-def _reached(measured: Measured, value: float | None, n: int, why: str | None) -> tuple[str | None, float | None, str | None]:
-    """(threshold, points, reason): the first step that is reached; none is 0 points and shows the last threshold."""
+def _reached(measured: Measured, value: float | None, n: int, why: str | None) -> tuple[float | None, bool | None, float | None, str | None]:
+    """(threshold, is_at_least, points, reason): the first step that is reached; where none is, the last one and 0 points."""
     if value is None or n < measured.least:
-        return None, None, (why or "no_observation") if value is None else "too_few"
+        return None, None, None, (why or "no_observation") if value is None else "too_few"
     step = next((s for s in measured.steps if s.is_reached(value)), None)
-    return (step.said, step.points, None) if step else (f"× {measured.steps[-1].said}", 0.0, None)
+    shown = step or measured.steps[-1]
+    return shown.threshold, shown.at_least is not None, step.points if step else 0.0, None
 
 
 def _score(standard: Standard, items: pl.DataFrame, shop: str) -> tuple[object, ...]:

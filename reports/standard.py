@@ -36,8 +36,14 @@ def _sum(items: list[Row], column: str) -> float:
 
 def _line(facts: Facts, w: Words, item: Row) -> dict[str, Any]:
     kpi = facts.kpis.get(item["metric"] or "")
-    measured = f"{w.kpi(kpi)} {shown(item['value'], kpi['unit'])} · n = {item['n']} · {item['threshold']}" if kpi else ""
+    measured = f"{w.kpi(kpi)} {shown(item['value'], kpi['unit'])} · n = {item['n']:,} · {threshold(item, kpi['unit'], w.standard_missed)}" if kpi else ""
     declared = f"{w.standard_declared} {item['declared_on']} · {item['declared_by']} · {item['evidence']}"
     missing = f"{w.kpi(kpi)}: " if kpi else ""
     ground = missing + w.reason(facts.reasons, item["reason"]) if item["reason"] else measured or declared
     return {"title": w.title(item), "points": item["points"], "won": item["won"], "ground": ground}
+
+
+def threshold(item: Row, unit: str, missed: str) -> str:
+    """`≥ 85.0%`, or that the lowest step was missed."""
+    said = f"{'≥' if item['is_at_least'] else '≤'} {shown(item['threshold'], unit)}"
+    return said if item["won"] else missed.format(threshold=said)

@@ -48,17 +48,20 @@ LEAST_CONVERSATIONS = 50
 LEAST_RATINGS = 30
 
 
-def shown(value: float | None, unit: str) -> str:
-    """A stored value as people read it: fen as yuan, fractions as percent, seconds with s.
+LONG = 7200  # seconds from which on a time is written in hours
 
-    >>> shown(0.9512, "%"), shown(1027450, "fen"), shown(None, "s"), shown(87.5, "分"), shown(12, "count")
-    ('95.1%', '¥10,274.50', '–', '87.5', '12')
+
+def shown(value: float | None, unit: str) -> str:
+    """A stored value as people read it: fen as yuan, fractions as percent, seconds with s, two hours and more as hours.
+
+    >>> shown(0.9512, "%"), shown(1027450, "fen"), shown(None, "s"), shown(87.5, "分"), shown(12, "count"), shown(119986, "s")
+    ('95.1%', '¥10,274.50', '–', '87.5', '12', '33.3 h')
     """
     if value is None:
         return "–"
     value = float(value)
     forms = {
-        "%": f"{value * 100:.1f}%", "fen": f"{'−' if value < 0 else ''}¥{abs(value) / 100:,.2f}", "s": f"{value:.0f} s", "x": f"{value:.2f}",
+        "%": f"{value * 100:.1f}%", "fen": f"{'−' if value < 0 else ''}¥{abs(value) / 100:,.2f}", "s": f"{value:.0f} s" if value < LONG else f"{value / 3600:.1f} h", "x": f"{value:.2f}",
         "mood": f"{round(value, 2) + 0.0:+.2f}",  # never −0.00
     }  # fmt: skip
     if unit in forms:
@@ -71,8 +74,8 @@ def span(low: float | None, high: float | None, unit: str) -> str:
 
     A mean's interval may reach beyond what its number can be (money under 0, a score over 100): it is cut there.
 
-    >>> span(0.3761, 0.9644, "%"), span(-4500, 2028406, "fen"), span(97.2, 101.3, "分"), span(None, None, "%")
-    ('37.6–96.4%', '¥0–20,284', '97.2–100.0', '')
+    >>> span(0.3761, 0.9644, "%"), span(-4500, 2028406, "fen"), span(97.2, 101.3, "分"), span(None, None, "%"), span(3600, 86400, "s")
+    ('37.6–96.4%', '¥0–20,284', '97.2–100.0', '', '1.0–24.0 h')
     """
     if low is None or high is None:
         return ""
@@ -82,6 +85,8 @@ def span(low: float | None, high: float | None, unit: str) -> str:
         return f"¥{low / 100:,.0f}–{high / 100:,.0f}"
     if unit == "mood":
         return f"{low:+.2f} … {high:+.2f}"
+    if unit == "s" and high >= LONG:
+        return f"{low / 3600:.1f}–{shown(high, unit)}"
     if unit in ("%", "s"):
         return f"{shown(low, unit).removesuffix('%').removesuffix(' s')}–{shown(high, unit)}"
     if unit == "分":

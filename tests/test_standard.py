@@ -69,7 +69,7 @@ def test_the_score_is_points_won_by_points_applicable() -> None:
     assert found.scores.select("won", "applicable", "possible", "score", "level", "n_undeclared").row(0) == (65.5, 100.0, 100.0, 65.5, "below", 0)
     declared, measured = found.items.iter_rows(named=True)
     assert (declared["ground"], declared["won"], declared["evidence"], str(declared["declared_on"])) == ("declared", 45.0, "岗位说明第三版", "2026-09-01")
-    assert (measured["ground"], measured["value"], measured["n"], measured["threshold"], measured["won"]) == ("measured", 0.85, 40, "≥ 0.8", 20.5)
+    assert (measured["ground"], measured["value"], measured["n"], measured["threshold"], measured["is_at_least"], measured["won"]) == ("measured", 0.85, 40, 0.8, True, 20.5)
 
 
 def test_what_does_not_apply_leaves_both_sums() -> None:
@@ -82,7 +82,7 @@ def test_what_does_not_apply_leaves_both_sums() -> None:
 
 def test_a_figure_that_reaches_no_step_wins_nothing_and_applies() -> None:
     found = assessed("60", (0.79999, 40))
-    assert found.items.row(1, named=True)["threshold"] == "× ≥ 0.8"
+    assert found.items.row(1, named=True)["threshold"] == 0.8
     assert found.scores.select("won", "applicable").row(0) == (60.0, 100.0)
 
 
