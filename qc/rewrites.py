@@ -11,6 +11,8 @@ from qc import frames
 from qc.rule import REWRITE_HOLES, Rule
 
 _LONGEST = 24  # characters of a question that fit into a sentence; a longer one is not repeated. Ours
+# What makes a message a question; what is none («那退吧») is not put behind 「您问的」. Ours
+_QUESTION = r"[??]|[吗呢嘛么不]\s*$|什么|怎么|怎样|咋|如何|多少|多久|多大|多长|哪|[第好]?几[天号个点时日件]|为啥|是啥|有没有|[能会是要行好可]不[能会是要行好可]|是否|谁|请问|想问|帮.*[查看]"
 _TRIMMED = " ,,。.!!??~~、;;::"  # at the ends of a question before it is put into 「」
 
 
@@ -24,7 +26,7 @@ def filled(
     """frames.Finding -> the same rows with `rewrite`: the rule's wording, NULL where the rule has none.
 
     `rewrite_for` is used where everything in its braces is known: {topic} of the conversation (casemix.Case), {product}
-    of the customer's last card before (products.shown_in), {asked}, what the customer said last; of what is absent, in
+    of the customer's last card before (products.shown_in), {asked}, what the customer said last where it is a question; of what is absent, in
     the whole talk. Else the plain `rewrite`. What a customer wrote is put in as it stands, braces and all.
     """
     wordings = [(rule.id, rule.rewrite, *_parts(rule.rewrite_for)) for rule in rules.values() if rule.rewrite]
@@ -66,9 +68,11 @@ def _with_needs(
     shown = products.filter(is_name).select("conversation_id", "seq", "product")
     is_said = (pl.col("sender_kind") == "customer") & (pl.col("content_kind") == "text")
     asked = messages.filter(is_said & frames.is_asking()).select(
-        "conversation_id", "seq", asked=pl.col("text").str.replace_all(r"\s+", " ").str.strip_chars(_TRIMMED)
-    )
-    asked = asked.with_columns(pl.when(pl.col("asked").str.len_chars().is_between(2, _LONGEST)).then("asked"))
+        "conversation_id", "seq", is_question=pl.col("text").str.contains(_QUESTION),
+        asked=pl.col("text").str.replace_all(r"\s+", " ").str.strip_chars(_TRIMMED),
+    )  # fmt: skip
+    fits = pl.col("is_question") & pl.col("asked").str.len_chars().is_between(2, _LONGEST)
+    asked = asked.select("conversation_id", "seq", pl.when(fits).then("asked"))
     end = pl.col("seq").fill_null(2**31 - 1).cast(pl.Int32)
     rows = (
         rows.join(topics, on="conversation_id", how="left", maintain_order="left")

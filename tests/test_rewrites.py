@@ -33,6 +33,12 @@ def test_what_is_not_known_leaves_the_plain_wording() -> None:
     assert told(f"客: {'我想问一下' * 20}\n服: 不行")["NO_WAY"] == plain
 
 
+def test_what_is_no_question_is_not_called_one() -> None:
+    plain = rules_of(shipped())["NO_WAY"].rewrite
+    assert told("客: 那退吧,太差劲了\n服: 不行")["NO_WAY"] == plain
+    assert told("客: 能改地址吗\n客: 那退吧\n服: 不行")["NO_WAY"] == plain  # answered or not, it is no longer what they want
+
+
 def test_the_topic_is_filled_in_unless_it_is_the_rest() -> None:
     talk = "客: 怎么还没到\n服: 您去找平台吧"
     assert told(talk, "物流")["BLAMES_OTHERS"] == "您说的物流的事,我帮您转给负责的同事,并且跟进到底"
@@ -44,7 +50,7 @@ def test_the_topic_is_filled_in_unless_it_is_the_rest() -> None:
 
 
 def test_braces_of_a_customer_are_text() -> None:
-    assert "「{asked}{topic}」" in str(told("客: {asked}{topic}\n服: 不行", "物流")["NO_WAY"])
+    assert "「{asked}{topic}」" in str(told("客: {asked}{topic}?\n服: 不行", "物流")["NO_WAY"])
 
 
 @pytest.mark.parametrize("wrong", ["您问的{price}", "{asked", "{asked}{asked}", "{}"])
