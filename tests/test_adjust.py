@@ -2,6 +2,7 @@
 
 import random
 
+import numpy as np
 import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -55,6 +56,19 @@ def test_a_stratum_with_too_few_others_asks_the_coarser_one() -> None:
 def test_nobody_to_compare_with_is_said() -> None:
     row = observed_expected(cases(("A", "商品", 9, 3)), ["topic"]).row(0, named=True)
     assert (row["observed"], row["expected"], row["ratio"], row["low"]) == (3 / 9, None, None, None)
+
+
+def test_an_interval_of_skewed_amounts_holds_the_truth_from_both_sides() -> None:
+    """Nobody differs, a few buy much: of 2 000 shops the two sides are missed alike, and 95 % hold 1."""
+    rng = np.random.default_rng(7)
+    n_shops, n_a, n_b = 2000, 25, 225
+    frame = pl.DataFrame({
+        "shop": np.repeat([f"{i}" for i in range(n_shops)], n_a + n_b), "part": (["A"] * n_a + ["B"] * n_b) * n_shops,
+        "value": rng.lognormal(5, 0.7, n_shops * (n_a + n_b)),
+    })  # fmt: skip
+    found = observed_expected(frame, []).filter(part="A")
+    above, below = found.filter(pl.col("low") > 1).height / n_shops, found.filter(pl.col("high") < 1).height / n_shops
+    assert above + below < 0.06 and max(above, below) < 0.036
 
 
 TALKS = st.lists(
