@@ -38,6 +38,13 @@ class Format(Strict):
     time_formats: list[str] = []  # how times are written (strptime), before the usual forms are tried
     written_in: str | None = None  # the zone (IANA) of times that name none; else they are the shop's local time
 
+    @field_validator("separator")
+    @classmethod
+    def _one_byte(cls, separator: str | None) -> str | None:
+        if separator is not None and (len(separator) != 1 or not separator.isascii()):
+            raise ValueError(f"分隔符只能是一个半角字符(例:, ; | 或 \\t),不能是「{separator}」")
+        return separator
+
     @field_validator("written_in")
     @classmethod
     def _zone(cls, name: str | None) -> str | None:
