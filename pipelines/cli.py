@@ -36,6 +36,10 @@ Kind = Annotated[Optional[str], typer.Option("--as", help="表的种类:messages
 Shop = Annotated[Optional[str], typer.Option("--shop", help="店铺名,给没有写明店铺的文件")]  # noqa: UP045
 Channel = Annotated[Optional[str], typer.Option("--channel", help="渠道,给没有写明渠道的文件,如 taobao、jd、wechat")]  # noqa: UP045
 Suggest = Annotated[bool, typer.Option("--suggest", help="不读入:为认不出的表打印一份猜好的映射文件")]
+AuditSenders = Annotated[
+    bool,
+    typer.Option("--audit-senders", help="读入后列出这些文件里谁在说话:每种发送方多少条、凭什么定的、三句例子(全部会话见 qc senders)"),
+]
 KeepRaw = Annotated[
     bool,
     typer.Option("--keep-raw", help="另存打码前的原文:只在仓库的 raw_texts 表里,不进发布的结果和页面;qc forget 一并删除。默认不存"),
@@ -79,18 +83,22 @@ def nightly(
 def ingest(
     inputs: Inputs, home: Home = DEFAULT_HOME, mapping: Mapping = None, encoding: Encoding = None, kind: Kind = None,
     shop: Shop = None, channel: Channel = None, suggest: Suggest = False, keep_raw: KeepRaw = False,
-    json: Json = False,
+    audit_senders: AuditSenders = False, json: Json = False,
 ) -> None:  # fmt: skip
     """只读入文件,不算、不发布。"""
+    from pipelines import audit, terminal
     from pipelines import nightly as job
-    from pipelines import terminal
 
     if suggest:
         return _suggest(inputs, encoding, kind)
     request = _request(home, mapping=mapping, encoding=encoding, kind=kind, shop=shop, channel=channel, keep_raw=keep_raw)
     with terminal.working() as show:
         files, passed = _guarded(lambda: job.read_in(inputs, request, show.file))
-    terminal.files(files, passed, as_json=json)
+    if audit_senders:
+        decided = _guarded(lambda: audit.decided(home, {o.source_id for o in files}))
+        terminal.read_and_decided(files, passed, audit.HEAD, decided, as_json=json)
+    else:
+        terminal.files(files, passed, as_json=json)
     if files and all(o.problem for o in files):
         raise typer.Exit(1)
     raise typer.Exit(3 if any(o.n_quarantined for o in files) else 0)

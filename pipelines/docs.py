@@ -207,6 +207,7 @@ MAPPING_KEYS = [
     ("`format.header: false` + `format.columns`", "没有表头时,各列的名字"),
     ("`format.quoted: false`", "引号只是普通字符"),
     ("`format.encoding`", "编码;不写则自动判断"),
+    ("`format.decimal: \",\"`", "金额的小数点是逗号,如 `1.234,50`"),
     ("`format.time_formats`", '时间怎么写(strptime),先于常见写法去试,如 `["%m/%d/%Y %I:%M %p"]`'),
     ("`format.written_in`", "没有写明时区的时间是哪个时区的,如 `UTC`;不写则是店铺当地时间"),
     ("`time_zone`", "店铺的时区,默认 `Asia/Shanghai`:带时区的时间和 Unix 时间(秒、毫秒)换算成它"),

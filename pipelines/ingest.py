@@ -181,7 +181,7 @@ def _load(con: duckdb.DuckDBPyConnection, source: Source, reader: str, options: 
     kind, (name, path, source_id, *_) = source.mapping.kind, source.part
     con.execute("CREATE OR REPLACE TEMP TABLE unmasked AS SELECT * FROM raw_texts LIMIT 0")
     key, erased = options.key, erasures.known(con)
-    optional, n_rows, bad_rows, size = frozenset(source.mapping.absent), 0, 0, path.stat().st_size
+    optional, n_rows, bad_rows, at, size = frozenset(source.mapping.absent), 0, 0, 0, path.stat().st_size
     for chunk in sources.read(source):
         good, bad = intake.check(kind, chunk.fields, optional=optional)
         good, bad = erasures.withhold(good, _masked_rejects(bad, chunk, key), erased, key)
@@ -192,7 +192,8 @@ def _load(con: duckdb.DuckDBPyConnection, source: Source, reader: str, options: 
         if options.keep_raw and kind == "messages":
             _keep_raw(con, good, rows)
         facts.append(con, "quarantine", bad.with_columns(source_id=pl.lit(source_id), file=pl.lit(name)))
-        tell(n_rows, chunk.at or 0)
+        at = max(at, chunk.at or 0)
+        tell(n_rows, at)
     span = con.execute(f"SELECT {_span(kind)} FROM fact_{kind} WHERE source_id = ?", [source_id]).fetchone() or (None, None)
     stored = facts.settle(con, kind, source_id)
     con.execute(

@@ -36,7 +36,15 @@ class Format(Strict):
     encoding: str | None = None
     columns: list[str] = []  # names of the columns when there is no header line
     time_formats: list[str] = []  # how times are written (strptime), before the usual forms are tried
+    decimal: Literal[".", ","] = "."  # what amounts write before their cents; 1.234,50 has a comma
     written_in: str | None = None  # the zone (IANA) of times that name none; else they are the shop's local time
+
+    @field_validator("separator")
+    @classmethod
+    def _one_byte(cls, separator: str | None) -> str | None:
+        if separator is not None and (len(separator) != 1 or not separator.isascii()):
+            raise ValueError(f"分隔符只能是一个半角字符(例:, ; | 或 \\t),不能是「{separator}」")
+        return separator
 
     @field_validator("written_in")
     @classmethod
@@ -147,6 +155,9 @@ def apply(fields: pl.DataFrame, mapping: Mapping) -> pl.DataFrame:
     """Fields of the file -> native columns as text, plus _line, _raw and `extra` (unused columns as JSON)."""
     sources = mapping.columns or native(mapping.kind).columns
     given = {name: c for name, o in sources.items() if (c := _chosen(o, fields.columns)) is not None}
+    if mapping.format.decimal == ",":
+        amounts = {n for name in units.AMOUNTS if name in given for n in _amounts(given[name])}
+        fields = fields.with_columns(units.with_point(name) for name in sorted(amounts))
     made = [
         _source(given[name], fields.columns).fill_null(mapping.constants[name]).alias(name)
         if name in mapping.constants
@@ -229,6 +240,13 @@ def _names(column: Origin) -> list[str]:
         return [column]
     others = [*column.plus, *column.minus, *column.when, *column.unless]
     return [column.column, *others, *(n for n in (column.times, column.otherwise) if n)]
+
+
+def _amounts(column: Origin) -> list[str]:
+    """The columns of amounts in it; `times` is a count."""
+    if isinstance(column, str):
+        return [column]
+    return [column.column, *column.plus, *column.minus, *([column.otherwise] if column.otherwise else [])]
 
 
 def _source(column: Origin, names: list[str]) -> pl.Expr:

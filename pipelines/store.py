@@ -12,6 +12,8 @@ from typing import cast
 import duckdb
 import polars as pl
 
+from pipelines import facts
+
 MODELS = Path(__file__).parent / "models"
 SCHEMA_VERSION = 1
 # The newest storage format that DuckDB 1.4 can still open.
@@ -44,6 +46,8 @@ def warehouse(home: Path) -> Iterator[duckdb.DuckDBPyConnection]:
             raise StoreError(f"打不开 {home / 'warehouse.duckdb'}:{e};若已损坏,请从备份恢复") from e
         try:
             con.execute((MODELS / "facts.sql").read_text(encoding="utf-8"))
+            with transaction(con):
+                facts.rekey(con)
             con.execute("SET preserve_insertion_order = false")
             yield con
         finally:

@@ -21,11 +21,13 @@ from pipelines.column_guess import Guess, Table, stated, translated
 from pipelines.mapping import Mapping, is_private
 from pipelines.sources import Head, content, excel, json_records, jsonl, lines, parquet, table
 from pipelines.sources.lines import UnreadableFile
+from pipelines.units import AMOUNTS
 from qc import privacy
 from qc.intake import NATIVE, REQUIRED, SENDER_WORDS, TIMES, Kind
 
 ROWS = 50_000  # looked at
 SHOWN = 5  # sample rows, and values of a column that is unsure
+DECIMAL_COMMA = r"^\s*-?\d+(?:\.\d{3})*,\d{1,2}\s*$"  # 2,55 · 1.234,50; never 1,234
 PLAIN = re.compile(r"[A-Za-z_\u4e00-\u9fff][\w\u4e00-\u9fff]*(?: [\w\u4e00-\u9fff]+)*")
 YAML_WORDS = {"true", "false", "null", "yes", "no", "on", "off", "y", "n"}
 # What a table of the kind cannot be read without; where it lacks one, a constant stands in and a person is asked.
@@ -144,9 +146,13 @@ def _format(sample: Sample, columns: dict[str, Guess], encoding: str | None) -> 
         read = column_guess.times(stated(sample.rows[columns[name].column]))
         if read and read.form:
             forms[read.form] = read.other
-    if sample.has_header and not forms and not encoding:
+    amounts = [sample.rows[columns[n].column] for n in AMOUNTS if n in columns]
+    has_comma = any(a.drop_nulls().str.contains(DECIMAL_COMMA).any() for a in amounts)
+    if sample.has_header and not forms and not encoding and not has_comma:
         return
     yield "format:"
+    if has_comma:
+        yield '  decimal: ","'
     if encoding:
         yield f"  encoding: {_scalar(encoding)}"
     if not sample.has_header:

@@ -91,8 +91,7 @@ def table(
 ) -> None:
     """A table on stdout, or the same as JSON."""
     if as_json:
-        print(json.dumps([dict(zip(head, r, strict=True)) for r in rows], ensure_ascii=False, default=str))
-        return
+        return document(records(head, rows))
     made = Table(box=SIMPLE, pad_edge=False, show_edge=False)
     for n, name in enumerate(head):
         made.add_column(name, justify="right" if n in right else "left", overflow="fold")
@@ -103,11 +102,41 @@ def table(
     Console(width=width, highlight=False).print(made)
 
 
+def records(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[dict[str, Any]]:
+    """The rows of a table, each by the names of its columns."""
+    return [dict(zip(head, r, strict=True)) for r in rows]
+
+
+def document(content: object) -> None:
+    """JSON on stdout."""
+    print(json.dumps(content, ensure_ascii=False, default=str))
+
+
+def read_and_decided(
+    outcomes: Sequence[Outcome], passed_over: Sequence[Path], head: Sequence[str], decided: Sequence[Sequence[Any]], *,
+    as_json: bool,
+) -> None:  # fmt: skip
+    """`qc ingest --audit-senders`: the files, then the table of who speaks in them; as JSON one object of the two."""
+    if as_json:
+        document({"files": records(WORDS["zh"][:6], _files(outcomes)), "senders": records(head, decided)})
+        return notes(outcomes, passed_over)
+    files(outcomes, passed_over, as_json=False)
+    print()
+    table(head, decided, right=(4, 5))
+
+
 def files(outcomes: Sequence[Outcome], passed_over: Sequence[Path], *, as_json: bool, lang: str = "zh") -> None:
-    """What became of each file; those that were passed over and why rows are in quarantine are told on stderr."""
-    words = WORDS[lang]
-    rows = [[o.file, o.kind or "?", o.n_rows, o.n_stored, o.n_duplicate, o.n_quarantined] for o in outcomes]
-    table(words[:6], rows, as_json=as_json, right=(2, 3, 4, 5))
+    """What became of each file."""
+    table(WORDS[lang][:6], _files(outcomes), as_json=as_json, right=(2, 3, 4, 5))
+    notes(outcomes, passed_over)
+
+
+def _files(outcomes: Sequence[Outcome]) -> list[list[object]]:
+    return [[o.file, o.kind or "?", o.n_rows, o.n_stored, o.n_duplicate, o.n_quarantined] for o in outcomes]
+
+
+def notes(outcomes: Sequence[Outcome], passed_over: Sequence[Path]) -> None:
+    """On stderr: which files could not be read, which were passed over, and where it is said why rows are in quarantine."""
     for o in outcomes:
         if o.problem:
             print(f"{o.file}: {o.problem}", file=sys.stderr)

@@ -33,6 +33,11 @@ def settle(rows: pl.DataFrame, mapping: Mapping) -> pl.DataFrame:
     return rows
 
 
+def with_point(name: str) -> pl.Expr:
+    """Amounts with a decimal comma (1.234,50) -> with a decimal point (1234.50)."""
+    return pl.col(name).str.replace_all(".", "", literal=True).str.replace(",", ".", literal=True)
+
+
 def is_zone(name: str) -> bool:
     """Whether this is the name of a time zone (IANA)."""
     try:

@@ -72,8 +72,9 @@ class Check(NamedTuple):
 
 def check(kind: Kind, raw: pl.DataFrame, *, optional: frozenset[str] = frozenset()) -> Intake:
     """Native columns as text -> Intake. `optional`: required columns that this export is known not to have."""
-    trimmed = [_trimmed(kind, c) for c in NATIVE[kind] if c != "text"]
-    rows = raw.with_columns([pl.when(c != "").then(c) for c in trimmed]).with_columns(*_typed(kind))
+    columns = [c for c in NATIVE[kind] if c != "text"]
+    rows = raw.with_columns(_trimmed(kind, c) for c in columns)  # by itself, or each column is trimmed twice
+    rows = rows.with_columns(pl.when(pl.col(c) != "").then(c) for c in columns).with_columns(*_typed(kind))
     rows = rows.with_columns(parse_time(rows[c]).alias(f"~{c}") for c in NATIVE[kind] if c in TIMES)
     checks = [c for c in (*_required(kind, optional), *CHECKS[kind]()) if c.column not in optional]
     fails = rows.select(pl.any_horizontal(c.fails.fill_null(False) for c in checks).alias("fails"))["fails"]

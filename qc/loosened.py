@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 
 _PIECE = re.compile(r"\\\d|\\.|\[\^?\]?|\(\?<?[=!]|\(\?P<\w+>|[()\]]|.", re.DOTALL)
 # Python takes these for white space, the other engine does not.
 _SPACE = r"\s\x1c-\x1f"
 
 
+@cache
 def loosened(pattern: str) -> str:
     r"""A pattern that matches in every text in which the Python pattern does, and in some more: look-around is left out.
 

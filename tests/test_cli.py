@@ -232,3 +232,18 @@ def test_a_trend_says_when_the_rules_have_changed(home: Path, tmp_path: Path) ->
     assert "两次的数不能直接相比" in qc("trend", "qa_score", "--home", home).stderr
     assert "规则包" not in qc("trend", "unanswered", "--home", home).stderr
     assert "rescored" in (home / "reports" / "latest" / ".." / "2026-09-30" / "index.html").read_text(encoding="utf-8")
+
+
+def test_ingest_says_who_speaks_in_the_files_just_read(home: Path, tmp_path: Path) -> None:
+    head = "shop,channel,conversation_id,sent_at,sender_kind,agent,customer,text\n"
+    entry = "甲店,taobao,{0},2026-09-01 10:00:00,customer,,买家{0},当前用户来自 商品详情页\n"
+    (tmp_path / "a.csv").write_text(head + entry.format(1), encoding="utf-8")
+    (tmp_path / "b.csv").write_text(head + entry.format(2) + entry.format(3), encoding="utf-8")
+    assert "platform_entry" not in qc("ingest", tmp_path / "a.csv", "--home", home).stdout
+    shown = qc("ingest", tmp_path / "b.csv", "--home", home, "--audit-senders")
+    assert "platform_entry" in shown.stdout and "平台代发的入口" in shown.stdout
+    told = json.loads(qc("ingest", tmp_path / "b.csv", "--home", home, "--audit-senders", "--json").stdout)
+    assert [f["重复"] for f in told["files"]] == [2]
+    assert [(s["发送方"], s["依据"], s["条数"]) for s in told["senders"]] == [("system", "platform_entry", 2)]
+    everything = json.loads(qc("senders", "--home", home, "--json").stdout)
+    assert [s["条数"] for s in everything] == [3]

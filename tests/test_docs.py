@@ -6,6 +6,7 @@ from pathlib import Path
 from pipelines import docs
 from pipelines.cli import app
 from qc.metrics import BY_ID
+from tests import bench_sources
 
 ROOT = Path(__file__).parents[1]
 
@@ -37,3 +38,13 @@ def test_every_rule_and_metric_is_in_the_docs() -> None:
     book = settings.book(data_dir(), settings.Settings())
     ruled = (ROOT / "docs" / "rules.md").read_text(encoding="utf-8")
     assert all(f"`{r.id}`" in ruled for p in book.packs for r in p.rules)
+
+
+def test_every_golden_export_is_on_the_measured_page() -> None:
+    """`python -m tests.bench_sources --write` makes it anew."""
+    rows = re.findall(r"^\| `(.+?)(?:#.*)?` \| (.*?) \| ([\d,]+) \| ([\d,]+) \| ([\d,]+) \| ([\d,]+) \|",
+                      bench_sources.PAGE.read_text(encoding="utf-8"), re.MULTILINE)  # fmt: skip
+    assert {str(f.relative_to(bench_sources.GOLDEN)) for f in bench_sources.golden()} <= {name for name, *_ in rows}
+    for name, kind, *numbers in rows:
+        n_rows, *ends = (int(n.replace(",", "")) for n in numbers)
+        assert kind and n_rows == sum(ends) > 0, name

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from pipelines import ingest, nightly, store, terminal
+from pipelines.sources import json_records
 
 HEAD = "shop,channel,conversation_id,message_id,sent_at,sender_kind,agent,customer,text,content_kind"
 # The command itself, which sends itself the signal once a piece of the second file has been read.
@@ -72,3 +73,16 @@ def test_progress_tells_rate_and_time_left_one_line_at_a_time(exports: Path, hom
     again: list[ingest.Reading] = []
     nightly.read_in([exports], nightly.Request(home), again.append)
     assert again == []
+
+
+@pytest.mark.parametrize("export", ["dongdong/list_pretty.json", "dongdong/lines.jsonl", "chatwoot/messages_pretty.json", "taobao_api/roaming_list.json", "zendesk/tickets_pretty.json", "qianniu/spaced.txt", "pdd/above.txt"])  # fmt: skip
+def test_every_source_tells_how_far_it_is(export: str, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(json_records, "BATCH", 2)
+    file = Path(__file__).parent / "golden" / export
+    told: list[ingest.Reading] = []
+    (outcome,), _ = nightly.read_in([file], nightly.Request(home, shop="甲店"), told.append)
+    places = [at.done for at in told]
+    assert outcome.problem is None and places == sorted(places)
+    assert told[-1].done == told[-1].total == file.stat().st_size
+    if export.endswith("pretty.json"):
+        assert len(set(places)) > 2 and "约剩" in terminal.reading(told[0], 10.0)

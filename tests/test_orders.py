@@ -173,3 +173,32 @@ def test_tmall_s_report_is_gross_of_refunds(home: Path) -> None:
         == round(told.总金额.sum() * 100)
     )
     assert found["refunded_fen"].sum() == round(told.退款金额.sum() * 100)
+
+
+UCI = SHARED / "orders_uci" / "OnlineRetail_10k_semicolon.csv"
+
+
+@pytest.mark.skipif(not UCI.is_file(), reason="the real exports are not part of the product")
+def test_lines_with_a_decimal_comma(home: Path) -> None:
+    """Less the lines that repeat an article in one invoice without a number of their own: the export cannot tell them."""
+    import pandas as pd
+
+    (outcome,) = ingest(home, UCI)
+    told = pd.read_csv(UCI, sep=";", decimal=",", dtype={"InvoiceNo": str, "StockCode": str}, keep_default_na=False)
+    assert counts(outcome) == (10_000, len(told.drop_duplicates()), 10_000 - len(told.drop_duplicates()), 0)
+    once = told.drop_duplicates()
+    sold = once[~once.InvoiceNo.str.startswith("C")]
+    with store.warehouse(home) as con:
+        found = con.execute("SELECT sum(line_paid_fen), count(*) FILTER (created_at <> paid_at) FROM fact_orders").fetchone()
+    assert found == (sum(round(q * p * 100) for q, p in zip(sold.Quantity, sold.UnitPrice, strict=True)), 0)
+
+
+def test_an_amount_with_a_decimal_comma_is_not_a_hundredfold(home: Path, tmp_path: Path) -> None:
+    (tmp_path / "m.yaml").write_text(
+        'id: m\ntitle: m\nkind: orders\nformat: {separator: ";", decimal: ","}\n'
+        "columns: {order_id: no, created_at: at, paid_at: at, paid: {column: sum, plus: [post]}, items: n}\nconstants: {shop: 店}\n"
+    )
+    (tmp_path / "o.csv").write_text("no;at;sum;post;n\n1;2026-09-01 10:00:00;1.234,50;2,5;3\n2;2026-09-01 10:00:00;7;0;1\n")
+    assert counts(ingest(home, tmp_path / "o.csv", mapping=tmp_path / "m.yaml")[0]) == (2, 2, 0, 0)
+    with store.warehouse(home) as con:
+        assert con.execute("SELECT paid_fen, items FROM fact_orders ORDER BY order_id").fetchall() == [(123_700, 3), (700, 1)]

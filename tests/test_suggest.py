@@ -191,3 +191,11 @@ def test_real_tables_get_a_file_that_loads(tmp_path: Path) -> None:
     for path in [*tables, *(data_dir() / "sample").glob("*.csv")]:
         (tmp_path / "m.yaml").write_text(suggest.mapping_for(path), encoding="utf-8")
         mapping.load(tmp_path / "m.yaml")
+
+
+def test_a_decimal_comma_is_seen_and_thousands_are_not_taken_for_one(tmp_path: Path) -> None:
+    head = "订单号;下单时间;付款时间;实付金额"
+    for amount, has_comma in (("2,55", True), ("1.234,50", True), ("1,234", False), ("1234.50", False)):
+        file = tmp_path / "t.csv"
+        file.write_text(f"{head}\n1;2026-09-01 10:00;2026-09-01 10:01;{amount}\n", encoding="utf-8")
+        assert ('decimal: ","' in suggest.mapping_for(file)) is has_comma, amount

@@ -45,12 +45,12 @@ def fits(head: Head) -> bool:
 def read(path: Path, encoding: str, mapping: Mapping) -> Iterator[Chunk]:
     """Every message of every conversation in the file."""
     contacts: dict[str, str] = {}
-    for records, bad in json_records.read(path, encoding, Plan(WRAPPERS.__contains__, _is_message)):
-        said = [r for r in records if _is_message(r.value)]
+    for batch in json_records.read(path, encoding, Plan(WRAPPERS.__contains__, _is_message)):
+        said = [r for r in batch.records if _is_message(r.value)]
         for record in said:
             if (talk := _talk(record)) and (customer := _customer(record)):
                 contacts.setdefault(talk, customer)
-        yield json_records.chunk([(_nameless(r), _row(r, contacts, mapping)) for r in said], bad, ("content_type",))
+        yield json_records.chunk([(_nameless(r), _row(r, contacts, mapping)) for r in said], batch, ("content_type",))
 
 
 def _is_message(value: dict[str, Any]) -> bool:

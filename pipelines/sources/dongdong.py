@@ -70,11 +70,11 @@ def _table(path: Path, encoding: str) -> Iterator[Chunk]:
 
 
 def _objects(path: Path, encoding: str) -> Iterator[Chunk]:
-    for records, bad in json_records.read(path, encoding, Plan(WRAPPERS.__contains__, _is_message)):
+    for records, bad, at in json_records.read(path, encoding, Plan(WRAPPERS.__contains__, _is_message)):
         said = [r for r in records if _is_message(r.value)]
         rows = [(r.line, plain(r.raw), *map(plain, map(r.value.get, FIELDS))) for r in said]
         schema = {"_line": pl.Int64, "_raw": pl.String, **dict.fromkeys(FIELDS, pl.String)}
-        yield Chunk(pl.DataFrame(rows, schema=schema, orient="row"), rejects(bad))
+        yield Chunk(pl.DataFrame(rows, schema=schema, orient="row"), rejects(bad), at)
 
 
 def _is_message(value: dict[str, Any]) -> bool:

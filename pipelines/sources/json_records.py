@@ -51,10 +51,11 @@ class Record(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """Records in their order; rejects as (line, raw, code, reason)."""
+    """Records in their order; rejects as (line, raw, code, reason); how many of the file's bytes lie behind them."""
 
     records: list[Record]
     bad: list[tuple[int, str, str, str]]
+    at: int | None = None
 
 
 def keys_of(head: Head) -> frozenset[str]:
@@ -87,12 +88,12 @@ def plain(value: Any) -> str | None:
     return text if UNFIT.search(text) is None else UNFIT.sub("\ufffd", text)
 
 
-def chunk(rows: Iterable[tuple[Record, Row]], bad: list[tuple[int, str, str, str]], extra: tuple[str, ...]) -> Chunk:
-    """Rows of native columns, and of `extra` ones to be kept aside, as fields."""
+def chunk(rows: Iterable[tuple[Record, Row]], batch: Batch, extra: tuple[str, ...]) -> Chunk:
+    """Rows of native columns, and of `extra` ones to be kept aside, as fields; rejects and place are the batch's."""
     names = [*NATIVE["messages"], *extra]
     table = [(r.line, plain(r.raw), *(plain(row.get(n)) for n in names)) for r, row in rows]
     schema = {"_line": pl.Int64, "_raw": pl.String, **dict.fromkeys(names, pl.String)}
-    return Chunk(pl.DataFrame(table, schema=schema, orient="row"), rejects(bad))
+    return Chunk(pl.DataFrame(table, schema=schema, orient="row"), rejects(batch.bad), batch.at)
 
 
 class Piece(NamedTuple):
@@ -101,12 +102,13 @@ class Piece(NamedTuple):
     text: str
     first: int
     bad: list[tuple[int, str, str, str]]
+    place: tuple[int, int] = (0, 0)  # of its first and its last byte in the file
 
 
 def read(path: Path, encoding: str, plan: Plan) -> Iterator[Batch]:
     """The file's records in batches. Objects that are none (a ticket, an empty talk) come along: the reader judges."""
     number = 0
-    for text, first, unread in _pieces(path, encoding):
+    for text, first, unread, (start, end) in _pieces(path, encoding):
         here, physical = 0, first
         batch = Batch([], [])
         for event in chain.from_iterable(units(text, plan)):
@@ -118,13 +120,13 @@ def read(path: Path, encoding: str, plan: Plan) -> Iterator[Batch]:
                 value = event.value or DECODER.raw_decode(text, event.start)[0]
                 batch.records.append(Record(value, event.outer, number, text[event.start : event.end]))
             if len(batch.records) >= BATCH:
-                yield batch
+                yield batch._replace(at=start + (end - start) * event.end // len(text))
                 batch = Batch([], [])
         # A line keeps its number; what broke off stands behind everything that was read.
         batch.bad.extend(
             (max(line, number + 1) if code == "truncated" else line, raw, code, why) for line, raw, code, why in unread
         )
-        yield batch
+        yield batch._replace(at=end)
 
 
 def _pieces(path: Path, encoding: str) -> Iterator[Piece]:
@@ -132,11 +134,14 @@ def _pieces(path: Path, encoding: str) -> Iterator[Piece]:
     if not _is_json_lines(path, encoding):
         yield _whole(path, encoding)
         return
+    start = 0
     for block in lines.read(path, encoding):
         blank = block.bad.select("line", raw=pl.lit(""))
         told = pl.concat([block.lines, blank]).sort("line")
         if len(told):
-            yield Piece("\n".join(told["raw"]), told["line"][0], block.bad.rows())
+            end = block.at or start
+            yield Piece("\n".join(told["raw"]), told["line"][0], block.bad.rows(), (start, end))
+            start = end
 
 
 def is_no_json(path: Path, encoding: str) -> bool:
@@ -189,7 +194,7 @@ def _whole(path: Path, encoding: str) -> Piece:
         broken = [(1, "", "truncated", str(e))]
     data = b"".join(held)
     held.clear()
-    return Piece(_decoded(data, encoding).removeprefix("\ufeff"), 1, broken)
+    return Piece(_decoded(data, encoding).removeprefix("\ufeff"), 1, broken, (0, path.stat().st_size))
 
 
 def _decoded(data: bytes, encoding: str) -> str:

@@ -146,7 +146,7 @@ def read(path: Path, encoding: str, size: int | None = None) -> Iterator[Block]:
         torn = rest.decode(encoding, "replace")
         yield Block(_lines([], number), rejects([(number, torn, "truncated", broken)]))
     elif rest:
-        yield _decoded(rest, encoding, number)[0]
+        yield _decoded(rest, encoding, number)[0]._replace(at=at)
 
 
 def _without_bom(data: bytes, encoding: str) -> bytes:

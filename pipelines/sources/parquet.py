@@ -39,13 +39,14 @@ def names_in(path: Path) -> list[str]:
 
 def read(path: Path) -> Iterator[Chunk]:
     """The table in batches, every column as text."""
-    first = 1
-    for batch in pq.ParquetFile(_seekable(path)).iter_batches(batch_size=ROWS):
+    first, file, size = 1, pq.ParquetFile(_seekable(path)), path.stat().st_size
+    for batch in file.iter_batches(batch_size=ROWS):
         frame = pl.DataFrame(pl.from_arrow(batch)).select(_as_text(c) for c in batch.schema.names)
         lines = pl.int_range(first, first + len(frame), dtype=pl.Int64, eager=True)
         raw = frame.select(pl.concat_str(pl.all(), separator=",", ignore_nulls=True)).to_series()
-        yield Chunk(frame.with_columns(_line=lines, _raw=raw), rejects([]))
         first += len(frame)
+        at = size * (first - 1) // max(file.metadata.num_rows, 1)  # as if all rows were of a length
+        yield Chunk(frame.with_columns(_line=lines, _raw=raw), rejects([]), at)
 
 
 def _seekable(path: Path) -> BinaryIO:

@@ -65,8 +65,10 @@ def read(path: Path, encoding: str, mapping: Mapping) -> Iterator[Chunk]:
     mark = partial(_mark, layout={"names": set(shops), "speakers": set()})
     found = talks.records(lines.read(path, encoding), mark, ("lone",))
     ids: dict[int, str] = {}
-    for rows, bad in talks.settled(found, told):
-        yield talks.chunk(_finished(rows, shops, ids), bad, "pdd", mapping, "conversation_id", "precision")
+    for rows, bad, at in talks.settled(found, told):
+        yield talks.chunk(_finished(rows, shops, ids), bad, "pdd", mapping, "conversation_id", "precision")._replace(
+            at=at
+        )
 
 
 def _mark(found: pl.DataFrame, *, layout: dict[str, Any]) -> pl.DataFrame:

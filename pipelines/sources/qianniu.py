@@ -56,8 +56,8 @@ def read(path: Path, encoding: str, mapping: Mapping) -> Iterator[Chunk]:
     shops = {mapping.constants["shop"]} if "shop" in mapping.constants else set[str]()
     told = partial(_told, mapping=mapping, shops=shops)
     found = talks.records(lines.read(path, encoding), partial(_mark, speakers=set()))
-    for rows, bad in talks.settled(found, told):
-        yield talks.chunk(_finished(rows, shops), bad, "taobao", mapping)
+    for rows, bad, at in talks.settled(found, told):
+        yield talks.chunk(_finished(rows, shops), bad, "taobao", mapping)._replace(at=at)
 
 
 def _mark(found: pl.DataFrame, *, speakers: set[str]) -> pl.DataFrame:

@@ -55,8 +55,8 @@ def read(path: Path, encoding: str, mapping: Mapping) -> Iterator[Chunk]:
     """Chunks of messages; UnreadableFile where neither banner nor mapping tells who is the shop."""
     shop = talks.shop_told(mapping, TITLE)
     told = partial(_told, mapping=mapping, agents=set())
-    for rows, bad in talks.settled(talks.records(lines.read(path, encoding), _mark, ("object",)), told):
-        yield talks.chunk(_finished(rows, shop), bad, "qq", mapping)
+    for rows, bad, at in talks.settled(talks.records(lines.read(path, encoding), _mark, ("object",)), told):
+        yield talks.chunk(_finished(rows, shop), bad, "qq", mapping)._replace(at=at)
 
 
 def _mark(found: pl.DataFrame) -> pl.DataFrame:

@@ -8,13 +8,17 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from pipelines.sources.lines import Block, rejects
 
 csv.field_size_limit(1 << 30)
 RETURN = "\x1e"
+_LINE_END, _RETURN = ord("\n"), ord("\r")
 MAX_JOINED = 500  # physical lines that one quoted record may span
+Codes, Places = npt.NDArray[np.uint8], npt.NDArray[np.intp]
 
 
 class Layout(NamedTuple):
@@ -62,26 +66,49 @@ def read(blocks: Iterator[Block], layout: Layout) -> Iterator[Chunk]:
 def _whole(block: Block, layout: Layout) -> pl.DataFrame | None:
     """The fields of a block without any oddity, parsed in one go; None when it has one and must be sorted out.
 
-    Every line is well formed, none has too many fields (the parser refuses), and the separators outside quoted fields
-    are as many as lines of the due width have: so none has too few.
+    Every quote encloses a whole field, none has too many fields (the parser refuses), and the separators outside quoted
+    fields are as many as lines of the due width have: so none has too few. A quoted line break leaves fewer records than lines.
     """
-    lines, text, separator = block.lines, block.text, layout.separator
+    lines, text = block.lines, block.text
     if text is None or lines.is_empty():
         return None
     if lines["raw"][0] == layout.header:
         lines, text = lines[1:], text.partition(b"\n")[2]
-    raw, has_quotes = lines["raw"], layout.quoted and b'"' in text
-    repeats_header = layout.header is not None and (raw == layout.header).any()
-    if repeats_header or (has_quotes and not raw.str.contains(_well_formed(separator)).all()):
+    repeats_header = layout.header is not None and (lines["raw"] == layout.header).any()
+    n_separators = _n_outside(text, layout)
+    if repeats_header or n_separators != len(lines) * (len(layout.names) - 1):
         return None
     try:
         fields = _fields(text, layout)
     except (pl.exceptions.ComputeError, pl.exceptions.SchemaError):
         return None
-    inside = sum(int(c.str.count_matches(separator, literal=True).sum()) for c in fields) if has_quotes else 0
-    n_due = len(lines) * (len(layout.names) - 1)
-    fits = len(fields) == len(lines) and text.count(separator.encode()) - inside == n_due
-    return _typed(lines, fields) if fits else None
+    return _typed(lines, fields) if len(fields) == len(lines) else None
+
+
+def _n_outside(text: bytes, layout: Layout) -> int | None:
+    """How many separators of a text are outside quoted fields; None where a quote does not enclose a whole field."""
+    separator = layout.separator.encode()
+    if not layout.quoted or b'"' not in text:
+        return text.count(separator)
+    codes = np.frombuffer(b"\n" + text + b"\n\n", dtype=np.uint8)  # as if lines stood before and after
+    quotes = np.flatnonzero(codes == ord('"'))
+    opening, closing = quotes[::2], quotes[1::2]
+    if len(opening) != len(closing) or text.endswith(b"\r") or not _enclose(codes, opening, closing, ord(separator)):
+        return None
+    places = np.flatnonzero(codes == ord(separator))
+    inside = np.searchsorted(places, closing) - np.searchsorted(places, opening)
+    return len(places) - int(inside.sum())
+
+
+def _enclose(codes: Codes, opening: Places, closing: Places, separator: int) -> bool:
+    """Whether each pair of quotes is a whole field: a separator or line end on both sides, or the quote that it doubles."""
+    before, after, then = codes[opening - 1], codes[closing + 1], codes[closing + 2]
+    doubled = opening[1:] == closing[:-1] + 1
+    begins = (before == separator) | (before == _LINE_END)
+    ends = (after == separator) | (after == _LINE_END) | ((after == _RETURN) & (then == _LINE_END))
+    begins[1:] |= doubled
+    ends[:-1] |= doubled
+    return bool(begins.all() and ends.all())
 
 
 def _fields(text: bytes, layout: Layout) -> pl.DataFrame:

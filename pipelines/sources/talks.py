@@ -30,11 +30,12 @@ STRAY = "上面没有「谁、何时」的抬头,不知道这一行是谁在何�
 
 
 class Records(NamedTuple):
-    """rows(_line, _raw, body, <columns of the head line>); bad(line, raw, code, reason)."""
+    """rows(_line, _raw, body, <columns of the head line>); bad(line, raw, code, reason); how many bytes were read."""
 
     rows: pl.DataFrame
     bad: pl.DataFrame
     is_end: bool
+    at: int | None = None
 
 
 def records(blocks: Iterator[Block], mark: Mark, lasting: Sequence[str] = ()) -> Iterator[Records]:
@@ -50,7 +51,7 @@ def records(blocks: Iterator[Block], mark: Mark, lasting: Sequence[str] = ()) ->
         cut = len(found) if is_end else _last_record(marked)
         if not cut and found.estimated_size() > MAX_RECORD:
             cut = len(found)
-        yield _gathered(marked.head(cut), block.bad, is_end=is_end)
+        yield _gathered(marked.head(cut), block.bad, is_end=is_end)._replace(at=block.at)
         held = {name: marked[name][cut - 1] for name in lasting} if cut else held
         carried = found.slice(cut)
 
@@ -62,7 +63,7 @@ def _evened(blocks: Iterator[Block]) -> Iterator[tuple[Block, bool]]:
         if held is None:
             held = block
         elif min(held.lines.estimated_size(), block.lines.estimated_size()) < LEAST:
-            held = Block(pl.concat([held.lines, block.lines]), pl.concat([held.bad, block.bad]))
+            held = Block(pl.concat([held.lines, block.lines]), pl.concat([held.bad, block.bad]), at=block.at)
         else:
             yield held, False
             held = block
@@ -151,8 +152,8 @@ def by_time(rows: pl.DataFrame, last: pl.DataFrame | None) -> pl.DataFrame:
 
 def settled(
     found: Iterator[Records], told: Callable[[pl.DataFrame, pl.DataFrame | None], pl.DataFrame]
-) -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:
-    """Records -> rows whose customer, shop, holder and time are known wherever the talk says them, and rejects.
+) -> Iterator[tuple[pl.DataFrame, pl.DataFrame, int | None]]:
+    """Records -> rows whose customer, shop, holder and time are known wherever the talk says them, rejects, and the bytes read.
 
     `told(rows, last)` adds part, clock, and on the rows that say it customer, shop and holder (the agent who speaks).
     What an agent says is said to the customer who spoke last in the talk, before anybody did to the first who will.
@@ -160,9 +161,9 @@ def settled(
     """
     last: pl.DataFrame | None = None
     waiting: pl.DataFrame | None = None
-    for rows, bad, is_end in found:
+    for rows, bad, is_end, at in found:
         if rows.is_empty() and not (is_end and waiting is not None):
-            yield rows, bad
+            yield rows, bad, at
             continue
         fresh = [told(rows, last if waiting is None else waiting.tail(1))] if len(rows) else []
         whole = pl.concat([*(f for f in (last, waiting) if f is not None), *fresh], how="diagonal_relaxed")
@@ -173,7 +174,7 @@ def settled(
             n_done = len(whole)
         waiting = whole.slice(n_done) if n_done < len(whole) else None
         last = done.slice(n_done - 1, 1) if n_done else None
-        yield done.slice(n_before, n_done - n_before), bad
+        yield done.slice(n_before, n_done - n_before), bad, at
 
 
 def _filled(rows: pl.DataFrame) -> pl.DataFrame:

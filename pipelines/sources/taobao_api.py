@@ -62,11 +62,11 @@ def fits(head: Head) -> bool:
 
 def read(path: Path, encoding: str, mapping: Mapping) -> Iterator[Chunk]:
     """Every message of every answer in the file."""
-    for records, bad in json_records.read(path, encoding, Plan(_leads, _is_message)):
-        said = [r for r in records if _is_message(r.value)]
+    for batch in json_records.read(path, encoding, Plan(_leads, _is_message)):
+        said = [r for r in batch.records if _is_message(r.value)]
         turned = _turned(said)
         rows = [(r, _row(r, turned, mapping)) for r in said]
-        yield json_records.chunk(rows, bad, ("type", "word_lists", "url_lists"))
+        yield json_records.chunk(rows, batch, ("type", "word_lists", "url_lists"))
 
 
 def _leads(key: str) -> bool:

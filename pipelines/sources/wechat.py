@@ -56,8 +56,8 @@ def read(path: Path, encoding: str, mapping: Mapping) -> Iterator[Chunk]:
     shop = talks.shop_told(mapping, TITLE)
     mark = partial(_mark, names=set(mapping.senders))
     told = partial(_told, mapping=mapping, shop=shop)
-    for rows, bad in talks.settled(talks.records(lines.read(path, encoding), mark, ("day",)), told):
-        yield talks.chunk(_finished(rows, shop), bad, "wechat", mapping, "precision")
+    for rows, bad, at in talks.settled(talks.records(lines.read(path, encoding), mark, ("day",)), told):
+        yield talks.chunk(_finished(rows, shop), bad, "wechat", mapping, "precision")._replace(at=at)
 
 
 def _mark(found: pl.DataFrame, *, names: set[str]) -> pl.DataFrame:

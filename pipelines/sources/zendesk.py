@@ -62,10 +62,10 @@ def fits(head: Head) -> bool:
 def read(path: Path, encoding: str, mapping: Mapping) -> Iterator[Chunk]:
     """Every comment and every line of a chat in the file."""
     known = Known({}, {})
-    for records, bad in json_records.read(path, encoding, Plan(WRAPPERS.__contains__, _is_message)):
-        _learn(records, known)
-        said = [r for r in records if _is_message(r.value)]
-        yield json_records.chunk([(_nameless(r, known), _row(r, known, mapping)) for r in said], bad, ("status",))
+    for batch in json_records.read(path, encoding, Plan(WRAPPERS.__contains__, _is_message)):
+        _learn(batch.records, known)
+        said = [r for r in batch.records if _is_message(r.value)]
+        yield json_records.chunk([(_nameless(r, known), _row(r, known, mapping)) for r in said], batch, ("status",))
 
 
 def _is_message(value: dict[str, Any]) -> bool:
