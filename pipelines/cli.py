@@ -197,12 +197,13 @@ def metrics(json: Json = False) -> None:
 
 
 @rules_app.command("check")
-def rules_check(home: Home = DEFAULT_HOME, json: Json = False,
+def rules_check(what: Annotated[Optional[Path], typer.Argument(metavar="[文件]", help="只看这个规则文件或文件夹(草稿也行);不写就是全部", show_default=False)] = None,  # noqa: UP045
+                home: Home = DEFAULT_HOME, json: Json = False,
                 mutate: Annotated[bool, typer.Option("--mutate", help="再把每条规则逐处弄坏,看例句察觉不察觉")] = False) -> None:  # fmt: skip
     """把每条规则自带的例句全部跑一遍:该中的要中,不该中的不能中。"""
-    from pipelines import terminal
+    from pipelines import rulebench, terminal
 
-    if not _guarded(lambda: (terminal.rules_mutate if mutate else terminal.rules_check)(home, as_json=json)):
+    if not terminal.examples(_guarded(lambda: rulebench.check(home, what, mutate=mutate)), as_json=json):
         raise typer.Exit(1)
 
 

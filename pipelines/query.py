@@ -13,6 +13,9 @@ from qc.metrics import BY_ID, Kpi
 from reports import queries
 from reports.views import shown
 
+# What the rule packs decide: another pack scores every day anew. Moods and topics are not theirs.
+BY_RULES = {"qa_score", "final_score", "negative_language", "politeness", "flow", "apology_first", "blame_shifting", "solution_24h"}
+
 
 class QueryError(Exception):
     """The question cannot be answered as asked; the message says why."""
@@ -54,14 +57,14 @@ def trend(home: Path, metric: str, agent: str | None, *, as_json: bool) -> None:
             "AND agent IS NOT DISTINCT FROM ? AND grain IN ('agent', 'shop') AND day IS NOT NULL ORDER BY day, shop", [kpi.observed, agent],
         ).fetchall()  # fmt: skip
         rows = [row for day in days for row in _day(con, kpi, agent, *day, as_json=as_json)]
-        other = queries.other_rules(con) if kpi.group == "quality" else None
+        other = queries.other_rules(con) if metric in BY_RULES else None
     if not rows:
         raise QueryError(f'「{metric}」没有逐日的数{f"(客服 {agent})" if agent else ""};原因见 qc sql "FROM gaps"')
     terminal.table(
         ["日", "店铺", kpi.zh, "95% 下限", "95% 上限", "n", "备注"], rows, as_json=as_json, right=(2, 3, 4, 5)
     )
     if other:
-        said = f"每一天都按现在的规则包 {other['rules_now']} 重算过;上次发布(数据到 {other['as_of']})用的是 {other['rules']},两次的数不能直接相比。"
+        said = f"每一天都按现在的规则包 {other['rules_now']} 重算过;数据到 {other['as_of']} 的那次发布用的还是 {other['rules']},那时和现在的数不能直接相比。"
         print(said, file=sys.stderr)
 
 

@@ -16,7 +16,7 @@ import polars as pl
 from pipelines import rules, settings, store
 from pipelines.mart import Book
 from pipelines.resources import data_dir
-from qc import detectors, frames, ledger, rulebook
+from qc import detectors, frames, ledger, mutation, rulebook, rulecheck
 from qc.places import Beside
 from qc.rulebook import Pack, rules_of
 from qc.rulefile import RulebookError, closest
@@ -30,7 +30,16 @@ class Trial(NamedTuple):
 
     pack_hash: str
     counts: pl.DataFrame  # rule_id, title, n, n_conversations, of, share, low, high, unasked
-    quotes: pl.DataFrame  # rule_id, conversation_id, seq, agent, before, quote, text, after
+    quotes: pl.DataFrame  # rule_id, conversation_id, seq, agent, before_by, before, quote, text, after_by, after
+
+
+class Checked(NamedTuple):
+    """What the examples of rules say of them."""
+
+    pack_hash: str
+    rules: pl.DataFrame  # rule_id, n_hit, n_miss, failures
+    n_broken: int | None  # ways in which the rules were broken; None where nobody asked
+    survivors: pl.DataFrame  # rule_id, mutation: of those, what no example noticed
 
 
 class Moved(NamedTuple):
@@ -48,6 +57,19 @@ class Known(NamedTuple):
     messages: pl.DataFrame
     turns: pl.DataFrame
     beside: Beside
+
+
+def check(home: Path, what: Path | None, *, mutate: bool) -> Checked:
+    """The examples of the workspace's rules, or of those of a file or folder beside the others; broken ones too if asked."""
+    book = settings.book(home, settings.load(home))
+    packs = overlaid(book, what) if what else book.packs
+    wanted = [r.id for p in (rules.read_all(what) if what else packs) for r in p.rules]
+    checked = rulecheck.check(packs, book.pleasantries).filter(pl.col("rule_id").is_in(wanted))
+    survived, n = pl.DataFrame(schema={"rule_id": pl.String, "mutation": pl.String}), None
+    if mutate:
+        survived = mutation.survivors(packs, book.pleasantries).filter(pl.col("rule_id").is_in(wanted))
+        n = sum(1 for rule_id in wanted for _ in mutation.mutants(rules_of(packs)[rule_id]))
+    return Checked(rulebook.pack_hash(packs), checked, n, survived)
 
 
 def attempt(home: Path, what: str, since: date | None, n_quotes: int = 20) -> Trial:
@@ -145,11 +167,13 @@ def _quotes(known: Known, found: pl.DataFrame, n: int) -> pl.DataFrame:
     drawn = found.sort(pl.col("finding_id").hash(SEED), "finding_id").head(n).sort("finding_id")
     talk = known.messages.sort("conversation_id", "seq").select(
         "conversation_id", "seq", "text",
+        before_by=pl.col("sender_kind").shift().over("conversation_id"),
         before=pl.col("text").shift().over("conversation_id").str.slice(0, _ROUND),
+        after_by=pl.col("sender_kind").shift(-1).over("conversation_id"),
         after=pl.col("text").shift(-1).over("conversation_id").str.slice(0, _ROUND),
     )  # fmt: skip
     shown = drawn.join(talk, on=["conversation_id", "seq"], how="left", maintain_order="left")
-    return shown.select("rule_id", "conversation_id", "seq", "agent", "before", "quote", "text", "after")
+    return shown.select("rule_id", "conversation_id", "seq", "agent", "before_by", "before", "quote", "text", "after_by", "after")
 
 
 def _scored(known: Known, packs: Sequence[Pack], book: Book) -> ledger.Ledger:
@@ -173,7 +197,7 @@ def _why(before: ledger.Ledger, after: ledger.Ledger) -> pl.DataFrame:
 
 TEMPLATE = """\
 # yaml-language-server: $schema={schema}
-# 每个键是什么意思:docs/rules-language.md。填好以后:qc rules try 本文件,再放进 qc.toml 的 rules 文件夹,qc rules check。
+# 每个键是什么意思:docs/rules-language.md。填好以后:qc rules check 本文件,qc rules try 本文件,再放进 qc.toml 的 rules 文件夹。
 pack: {pack}
 title: 我的规则
 title_en: My rules

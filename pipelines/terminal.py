@@ -19,8 +19,9 @@ from rich.table import Table
 from pipelines import shop_weights, store
 from pipelines.ingest import Outcome, Reading
 from pipelines.nightly import Night
-from pipelines.rulebench import Moved, Trial
+from pipelines.rulebench import Checked, Moved, Trial
 from qc.metrics import REASONS
+from qc.rulecheck import KINDS
 from reports.views import SUMMARY, shown
 
 WORDS = {
@@ -193,35 +194,23 @@ def _side_by_side(con: duckdb.DuckDBPyConnection, lang: str) -> list[dict[str, s
     return [{k: row.get(k, "–") for k in ("shop", "agent", *SUMMARY)} for row in ordered]
 
 
-def rules_check(home: Path, *, as_json: bool) -> bool:
-    """Run every rule's own examples; True when all hold."""
-    from pipelines import settings
-    from qc import rulecheck
-
-    book = settings.book(home, settings.load(home))
-    checked = rulecheck.check(book.packs, book.pleasantries)
-    failures = [f for found in checked["failures"] for f in found]
-    rows = [[rule, hit, miss, "；".join(found) or "过"] for rule, hit, miss, found in checked.rows()]
-    table(["规则", "该中", "不该中", "结果"], rows, as_json=as_json, right=(1, 2))
-    print(
-        f"{len(rows)} 条规则,{checked['n_hit'].sum() + checked['n_miss'].sum()} 个例句,{len(failures)} 个不符",
-        file=sys.stderr,
-    )
-    return not failures
-
-
-def rules_mutate(home: Path, *, as_json: bool) -> bool:
-    """Break every rule in every way; True when some example notices each."""
-    from pipelines import settings
-    from qc import mutation
-    from qc.rulebook import rules_of
-
-    book = settings.book(home, settings.load(home))
-    n = sum(1 for rule in rules_of(book.packs).values() for _ in mutation.mutants(rule))
-    survived = mutation.survivors(book.packs, book.pleasantries)
-    table(["规则", "弄坏了什么,例句却都照旧"], survived.rows(), as_json=as_json)
-    print(f"弄坏 {n} 处,例句察觉 {n - survived.height} 处;没有察觉的,请补例句", file=sys.stderr)
-    return survived.is_empty()
+def examples(found: Checked, *, as_json: bool) -> bool:
+    """How the examples came out, or, where all hold and it was asked, what they let pass; True when nothing is wrong."""
+    by_rule = found.rules["failures"].to_list()
+    failures = [one for of_rule in by_rule for one in of_rule]
+    if failures or found.n_broken is None:
+        said = [("；".join(f) if as_json else f"{len(f)} 个不符") if f else "过" for f in by_rule]
+        rows = [[*row, how] for row, how in zip(found.rules.drop("failures").rows(), said, strict=True)]
+        table(["规则", "该中", "不该中", "结果"], rows, as_json=as_json, right=(1, 2))
+        if failures and not as_json:
+            print(*failures, sep="\n")
+    else:
+        table(["规则", "弄坏了什么,例句却都照旧"], found.survivors.rows(), as_json=as_json)
+        noticed = found.n_broken - found.survivors.height
+        print(f"弄坏 {found.n_broken} 处,例句察觉 {noticed} 处;没有察觉的,请补例句", file=sys.stderr)
+    n = found.rules["n_hit"].sum() + found.rules["n_miss"].sum()
+    print(f"{found.rules.height} 条规则,{n} 个例句,{len(failures)} 个不符 · 规则包 {found.pack_hash[:12]}", file=sys.stderr)
+    return not failures and found.survivors.is_empty()
 
 
 def trial(found: Trial, *, as_json: bool) -> None:
@@ -239,10 +228,19 @@ def trial(found: Trial, *, as_json: bool) -> None:
         place = f"{q['rule_id']}  {q['conversation_id']} #{q['seq']}" if q["seq"] else f"{q['rule_id']}  {q['conversation_id']}"
         print(f"\n{place}  {q['agent'] or ''}")
         if q["seq"]:
-            print(f"  前 {q['before'] or ''}\n  ▶ {q['text']}  ←「{q['quote']}」\n  后 {q['after'] or ''}")
+            print(f"  前 {_bubble(q, 'before')}\n  ▶ {q['text']}  ←「{q['quote']}」\n  后 {_bubble(q, 'after')}")
         else:
             print("  整个会话里没有说到")
     print(f"规则包 {found.pack_hash[:12]}", file=sys.stderr)
+
+
+_MARKS = {kind: mark for mark, kind in KINDS.items()}
+
+
+def _bubble(quote: dict[str, str | None], where: str) -> str:
+    """The bubble beside a quote as an example writes it, so that it can be copied into one."""
+    who = quote[f"{where}_by"]
+    return f"{_MARKS.get(who, who)}: {quote[where] or ''}" if who else ""
 
 
 def moved(found: Moved, *, as_json: bool) -> None:

@@ -23,7 +23,7 @@ _FACT = re.compile(r"@(下单|付款|退款|阶段|话题|顾客类型|负面|�
 _ORDER_TIMES = {"下单": "created_at", "付款": "paid_at", "退款": "refund_applied_at"}
 _CASE = {"阶段": "phase", "话题": "topic", "顾客类型": "customer_type"}
 # 客: the customer · 服: a human agent · 助 assist · 机 bot · 自 auto-reply · 系 system. A name may follow: 服小李.
-_KINDS = {"客": "customer", "服": "agent", "助": "assist", "机": "bot", "自": "auto", "系": "system"}
+KINDS = {"客": "customer", "服": "agent", "助": "assist", "机": "bot", "自": "auto", "系": "system"}
 _CONTENTS = {"[图片]": "image", "[卡片]": "card", "[撤回]": "recall", "": "empty"}
 _LINE = re.compile(r"(?:(\d{1,2}:\d\d(?::\d\d)?)\s+)?([客服助机自系])([^\s::]{0,8})[::]\s?(.*)", re.DOTALL)
 _DAY = date(2026, 1, 5)
@@ -136,7 +136,7 @@ def _message(name: str, seq: int, line: str) -> dict[str, object]:
     if not (match := _LINE.fullmatch(line)):
         raise ValueError(f"「{line}」不是对话的一行;请写成「客: …」或「10:00:05 服小李: …」")
     clock, mark, who, text = match.groups()
-    kind = _KINDS[mark]
+    kind = KINDS[mark]
     return {
         "conversation_id": name,
         "seq": seq,

@@ -60,13 +60,13 @@ def run(con: duckdb.DuckDBPyConnection) -> Row:
 
 
 def other_rules(con: duckdb.DuckDBPyConnection) -> Row | None:
-    """The publication before this one when it scored with other rules: its as_of and rules, and the rules of today."""
+    """The last publication of the days that trends show that scored with other rules: its as_of and rules, and today's."""
     found = rows(con, """
         SELECT before.as_of, before.rules[:12] AS rules, today.rules[:12] AS rules_now
         FROM (SELECT * FROM runs ORDER BY run_id DESC LIMIT 1) today
         JOIN runs before ON before.outcome = 'published' AND before.run_id < today.run_id
-        WHERE before.rules <> today.rules AND before.run_id = (
-            SELECT max(run_id) FROM runs WHERE outcome = 'published' AND run_id < today.run_id)""")  # fmt: skip
+        WHERE before.rules <> today.rules AND before.as_of > today.as_of - INTERVAL 30 DAYS
+        ORDER BY before.run_id DESC LIMIT 1""")  # fmt: skip
     return found[0] if found else None
 
 

@@ -48,6 +48,8 @@ HEAD = """\
    读随机 50 处命中,规则没有再改。
 4. `NO_BARGAIN_ANSWER` 读了 8 处命中,没有一处对(「现在已经是优惠价了」没认出是回应;「我用了优惠券」不是议价)。`NO_ASKING`、`NO_RECOMMENDATION`
    只用在售前的会话里,而标注过的会话里它们命中的 60、59 处只有 44、43 处(73%、73%)真的是售前。三条都改为只提示,从售前评分卡里拿掉,仍用来算流程完整度。
+5. `NO_PLEASE`、`NO_WARMTH` 起初按字面没有读。全部读过之后,第一次是 27/32、8/11 和 28/35、3/3(jddc_raw、jddc_satisfaction);错的多半说了「方便提供」「辛苦给」,
+   或「哟、嘛、啊」。这些词于是补上,下表是补上以后的数字,不是第一次看的;仍错的留在表里。两条都只提示。
 """
 
 
@@ -81,8 +83,7 @@ def _precision(corpus: str, rule_id: str, spoken: dict[str, int], talks: int) ->
     n = talks if rule.by == "absent" else spoken[rule.who]
     read = [j for j in judgements() if (j.corpus, j.rule_id) == (corpus, rule_id)]
     right = sum(j.is_correct for j in read)
-    said = "按字面,不读" if rule.by == "absent" and not read else ratio(right, len(read))
-    return [f"`{rule_id}`", rule.severity, len(places), f"{len(places) / n:.2%}", len(read), right, said]
+    return [f"`{rule_id}`", rule.severity, len(places), f"{len(places) / n:.2%}", len(read), right, ratio(right, len(read))]
 
 
 def deducting() -> str:

@@ -1,6 +1,7 @@
 """Through the door that a user takes: commands, exit codes, what goes to stdout and what to stderr."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
+from pipelines import store
 from pipelines.cli import app
 from pipelines.resources import data_dir
 
@@ -114,6 +116,19 @@ def test_rules_check_runs_every_example(home: Path) -> None:
     assert done.exit_code == 0 and "0 个不符" in done.stderr and "CANNOT" in done.stdout
 
 
+def test_rules_check_looks_at_a_draft_alone(home: Path, tmp_path: Path) -> None:
+    draft = tmp_path / "draft.yaml"
+    draft.write_text(qc("rules", "new", "MY_RULE").stdout, encoding="utf-8")
+    todo = qc("rules", "check", draft, "--home", home, "--mutate")
+    assert todo.exit_code == 1 and "该命中的话1" in todo.stdout and "1 条规则,10 个例句,5 个不符" in todo.stderr
+    filled = re.sub("该命中的话(.)", r"要找的词\1", draft.read_text(encoding="utf-8"))
+    draft.write_text(filled, encoding="utf-8")
+    assert qc("rules", "check", draft, "--home", home).exit_code == 0
+    assert "MY_RULE" not in qc("rules", "check", "--home", home).stdout
+    unsure = json.loads(qc("rules", "check", draft, "--home", home, "--mutate", "--json").stdout)
+    assert [row["规则"] for row in unsure] == ["MY_RULE"]  # no example needs its `unless`
+
+
 def test_rules_check_fails_when_an_example_does(home: Path) -> None:
     (home / "my").mkdir()
     (home / "my" / "own.yaml").write_text(
@@ -127,7 +142,6 @@ def test_rules_check_fails_when_an_example_does(home: Path) -> None:
 
 
 def test_explain_walks_to_the_row_of_the_file(sample_home: Path) -> None:
-    from pipelines import store
 
     with store.open_mart(sample_home) as con:
         agent, conversation, finding, file, row = (
@@ -179,7 +193,6 @@ def test_doctor_is_content_with_a_good_workspace_and_names_what_is_wrong(sample_
 
 
 def test_two_runs_cannot_share_a_workspace(home: Path) -> None:
-    from pipelines import store
 
     with store.warehouse(home):
         done = qc("nightly", SAMPLE, "--home", home)
@@ -229,8 +242,11 @@ def test_a_trend_says_when_the_rules_have_changed(home: Path, tmp_path: Path) ->
     assert "规则包" not in qc("trend", "qa_score", "--home", home).stderr
     (rules / "words.yaml").write_text("pack: words\ntitle: 词\ntitle_en: Words\ndisguises: {微信: [围心]}\nrules: []\n", encoding="utf-8")
     qc("nightly", SAMPLE, "--home", home)
-    assert "两次的数不能直接相比" in qc("trend", "qa_score", "--home", home).stderr
+    assert "那时和现在的数不能直接相比" in qc("trend", "qa_score", "--home", home).stderr
     assert "规则包" not in qc("trend", "unanswered", "--home", home).stderr
+    assert "规则包" not in qc("trend", "mood_shift", "--home", home).stderr
+    with store.warehouse(home) as con:  # a night later the days before are still scored with another pack
+        con.execute("INSERT INTO runs SELECT run_id + 1, * EXCLUDE (run_id) FROM runs ORDER BY run_id DESC LIMIT 1")
     assert "rescored" in (home / "reports" / "latest" / ".." / "2026-09-30" / "index.html").read_text(encoding="utf-8")
 
 

@@ -16,7 +16,7 @@ from qc.conditions import Condition, Part, asked
 from qc.detectors import Inspection, inspect, listen, unasked
 from qc.mutation import mutants, survivors
 from qc.places import KEYS, Beside, places
-from qc.rule import Rule
+from qc.rule import EVENTS, Rule, Where
 from qc.rulebook import Pack, RulebookError, bind, load_pack, rules_of
 from qc.rulecheck import Talk, beside, prove, talk
 from tests.talk import heard, pleasantries, shipped
@@ -41,6 +41,9 @@ def test_every_key_is_shown_and_proves_itself() -> None:
     prove(kinds())
     used = {key for r in rules_of(kinds()).values() for _, c in _parts(r) for key, _ in asked(c)}
     assert used == set(KEYS)
+    places = [r.where for r in rules_of(kinds()).values() if r.where]
+    assert {key for w in places for key in w.model_dump(exclude_none=True)} == set(Where.model_fields)
+    assert set(EVENTS) <= {w.anchor for w in places}
 
 
 @pytest.mark.parametrize("packs", [kinds(), shipped()], ids=["kinds", "shipped"])
@@ -167,7 +170,7 @@ def test_a_rule_that_asks_for_what_is_not_there_says_so_and_finds_nothing() -> N
     said = heard("客: 在吗\n服: 请稍等,改价,再见")
     assert unasked(rules_of(kinds()), said.messages, Beside()) == {
         "KIND_SLOW": "no_times", "KIND_MOOD": "no_sentiment", "KIND_AFTER_RULE": "no_sentiment", "KIND_BEFORE_RULE": "no_sentiment",
-        "KIND_EVENT": "no_orders", "KIND_ORDER": "no_orders", "KIND_CASE": "no_cases", "KIND_CUSTOMER": "no_cases",
+        "KIND_EVENT": "no_orders", "KIND_PLACED": "no_orders", "KIND_PAID": "no_orders", "KIND_ORDER": "no_orders", "KIND_CASE": "no_cases", "KIND_CUSTOMER": "no_cases",
     }  # fmt: skip
     assert inspect(*said, kinds()).findings.is_empty()
 

@@ -13,7 +13,7 @@ TALKS = {
     # a greeting and a farewell only; nobody bargains: 2 of 4
     "short": ["客:这款有货吗,想买", "甲:您好,有的", "客:知道了", "甲:感谢您的光临"],
     "sorry": ["客:收到货是坏的,我要退货退款", "甲:非常抱歉", "客:能全额退吗", "甲:确实没办法退了"],
-    "hard": ["客:收到货质量太差了,我要退货退款", "乙:不行", "客:骗人", "乙:抱歉,这是快递的问题"],
+    "hard": ["客:收到货质量太差了,能退货退款吗", "乙:不行", "客:骗人", "乙:抱歉,这是快递的问题"],
 }  # fmt: skip
 
 
@@ -64,4 +64,4 @@ def test_politeness_is_not_the_flow(home: Path) -> None:
 def test_findings_carry_what_to_say_instead(home: Path) -> None:
     with store.open_mart(home) as con:
         said = con.execute("SELECT rewrite FROM findings WHERE rule_id = 'NO_WAY'").fetchall()
-    assert said == [("真的不好意思哦,您问的「收到货质量太差了,我要退货退款」我马上帮您看看还有什么办法",)]
+    assert said == [("真的不好意思哦,您问的「收到货质量太差了,能退货退款吗」我马上帮您看看还有什么办法",)]

@@ -23,6 +23,8 @@ def test_a_trial_finds_what_the_night_found_from_a_day_on(sample_home: Path, sin
     assert hits > 0 and found.counts.select("n", "n_conversations", "of").row(0) == (hits, talks, of)
     assert found.quotes.height == min(hits, 3)
     assert all(quote in text for quote, text in found.quotes.select("quote", "text").rows())
+    around = found.quotes.filter(pl.col("seq") > 1)
+    assert around.height and around["before_by"].is_not_null().all()
 
 
 def test_a_dearer_rule_moves_the_scores_of_those_it_found(sample_home: Path, tmp_path: Path) -> None:
