@@ -215,3 +215,14 @@ def test_without_a_sheet_it_says_what_to_do(home: Path, tmp_path: Path) -> None:
     night(home, chats(tmp_path / "chats.csv"))
     with pytest.raises(crosscheck.QueryError, match="绩效表"):
         crosscheck.show(home, None, as_json=False)
+
+
+@pytest.mark.parametrize(
+    ("name", "vendor"),
+    [("生意参谋_20260901.csv", "sycm"), ("赤兔绩效 20260901.csv", "chitu"), ("客服_20260901.csv", "other")],
+)
+def test_the_name_of_a_sheet_says_whose_it_is(home: Path, tmp_path: Path, name: str, vendor: str) -> None:
+    (tmp_path / name).write_text("客服,接待人数,平均响应时间(秒),销售额\n店:小一,10,12,99\n", encoding="utf-8")
+    ingest(home, tmp_path / name)
+    with store.warehouse(home) as con:
+        assert con.execute("SELECT vendor FROM fact_vendor").fetchall() == [(vendor,)]

@@ -83,8 +83,10 @@ def mapping_of(names: Sequence[str], file: str) -> Mapping | None:
     vendors = [
         _yaml(p.stem) for p in sorted((data_dir() / "mappings" / "vendor").glob("*.yaml")) if p.stem != "figures"
     ]
-    best = max(vendors, key=lambda v: len(bare & {plain(m) for m in v["marks"]}))
-    is_told = bool(bare & {plain(m) for m in best["marks"]})
+    # Whose sheet the file's name says it is; else whose columns it has.
+    known_by = {v["id"]: (v["title"] in file, len(bare & {plain(m) for m in v["marks"]})) for v in vendors}
+    best = max(vendors, key=lambda v: known_by[v["id"]])
+    is_told = any(known_by[best["id"]])
     who = (best["id"], best["title"]) if is_told else ("other", "别家绩效表")
     # The days are part of how the file is read: under a corrected name the same bytes are read anew.
     told = {"day_from": days[0], "day_to": days[-1]} if days else {}
