@@ -14,12 +14,16 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 from tempfile import mkdtemp
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import polars as pl
 
+T = TypeVar("T")
 NAIVE_ROWS = 4_000
 
 
@@ -47,6 +51,12 @@ def measured(*command: object) -> Cost:
     if status:
         raise RuntimeError(f"{command} ended with {status}")
     return Cost(time.perf_counter() - start, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
+
+
+def apart(work: Callable[..., T], *args: Path) -> T:
+    """A heavy work of the bench's own in a process of its own: what the bench once held would count as its children's peak."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        return pool.submit(work, *args).result()
 
 
 def ingested(file: Path, folder: Path) -> Cost:
@@ -92,9 +102,15 @@ def unrepeated(file: Path, folder: Path) -> Path:
     return made
 
 
+def _told(file: Path) -> tuple[int, int]:
+    """Messages, and different texts among them."""
+    n, distinct = pl.scan_csv(file).select(pl.len(), pl.col("text").n_unique().alias("distinct")).collect().row(0)
+    return n, distinct
+
+
 def reading(file: Path, folder: Path) -> str:
     """One run: DuckDB, ours, DuckDB again, then the two other forms of the file."""
-    told = pl.scan_csv(file).select(n=pl.len(), distinct=pl.col("text").n_unique()).collect().row(0)
+    told = apart(_told, file)
     before, ours, after = read_csv(file, folder), ingested(file, folder), read_csv(file, folder)
     floor = (before.cpu + after.cpu) / 2
     lines = [
@@ -103,7 +119,7 @@ def reading(file: Path, folder: Path) -> str:
         f"  qc ingest        CPU {ours.cpu:.1f} s = {ours.cpu / floor:.2f} times, wall {ours.wall:.1f} s, peak {ours.peak:,.0f} MB",
     ]
     for name, made, than in (("GB18030", twin, "its UTF-8 twin"), ("no text twice", unrepeated, "read_csv")):
-        other = made(file, folder)
+        other = apart(made, file, folder)
         cost = ingested(other, folder)
         base = ours.cpu if made is twin else read_csv(other, folder).cpu
         lines.append(
@@ -154,7 +170,9 @@ def _phrases(pack: str) -> list[str]:
     from pipelines.rules import load
     from qc.rulebook import rules_of
 
-    return [p for rule in rules_of(load(data_dir() / "rules")).values() for p in rule.any_of or [] if isinstance(p, str)]
+    return [
+        p for rule in rules_of(load(data_dir() / "rules")).values() for p in rule.any_of or [] if isinstance(p, str)
+    ]
 
 
 def main() -> None:

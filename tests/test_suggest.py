@@ -199,3 +199,10 @@ def test_a_decimal_comma_is_seen_and_thousands_are_not_taken_for_one(tmp_path: P
         file = tmp_path / "t.csv"
         file.write_text(f"{head}\n1;2026-09-01 10:00;2026-09-01 10:01;{amount}\n", encoding="utf-8")
         assert ('decimal: ","' in suggest.mapping_for(file)) is has_comma, amount
+
+
+@pytest.mark.parametrize("separator", ["；", "||", ""])
+def test_a_separator_is_one_half_width_character(separator: str) -> None:
+    with pytest.raises(ValueError, match="半角字符"):
+        mapping.Format(separator=separator)
+    assert mapping.Format(separator="\t").separator == "\t"
