@@ -117,10 +117,10 @@ def _conversation(con: duckdb.DuckDBPyConnection, what: str, as_json: bool) -> b
         )
         return True
     for agent, qa, final, pending in scores:
-        own = [e for e in entries if e[0] == agent]
-        print(
-            f"{agent or '(账号不明)'} 质检分 {qa:f} = 100 {''.join(f'{e[1]:+f} ' for e in own)}(最终分 {final}{';致命项待人工确认' if pending else ''})"
-        )
+        taken = "".join(f"{points:+f} " for who, points, cause, *_ in entries if who == agent and cause != "veto")
+        vetoed = "".join(f" = 质检分 {points:+f} 一票否决" for who, points, cause, *_ in entries if who == agent and cause == "veto")
+        waits = ";还有致命项待人工确认" if pending else ""
+        print(f"{agent or '(账号不明)'} 质检分 {qa:f} = 100 {taken}(最终分 {final}{vetoed}{waits})")
     for phase, topic, customer_type, why in case:
         print(f"阶段 {phase or '–'} · 话题 {topic or '–'} · 客户类型 {customer_type or '–'}{f'({REASONS[why][0]})' if why else ''}")
     table(["方面", "取值", "分", "胜出", "凭什么", "seq", "原话"], cues, right=(2, 5))

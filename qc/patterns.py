@@ -63,5 +63,6 @@ def regex_problem(pattern: str) -> str:
     try:
         is_empty = pl.Series([""]).str.contains(as_folded(pattern))[0]
     except pl.exceptions.ComputeError as error:
-        return f"不是能用的正则(没有环视和反向引用):{str(error).splitlines()[-1].strip()};请改正"
+        why = next((line for line in str(error).splitlines() if line.startswith("error: ")), "error: ?")
+        return f"不是能用的正则(没有环视和反向引用):{why.removeprefix('error: ')};请改正"
     return "能匹配空文字,等于处处命中;请至少要求一个字" if is_empty else ""

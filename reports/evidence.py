@@ -109,6 +109,7 @@ def pending(con: duckdb.DuckDBPyConnection, limit: int) -> list[Row]:
                r.severity, c.day, m.text, m.sent_at, count(*) OVER (PARTITION BY c.shop, f.agent) AS n_pending
         FROM findings f JOIN rules r ON r.rule_id = f.rule_id AND r.severity = 'redline'
         JOIN scores s ON s.conversation_id = f.conversation_id AND s.agent IS NOT DISTINCT FROM f.agent AND s.is_redline_pending
+        ANTI JOIN reviews v ON v.finding_id = f.finding_id AND v.verdict IS NOT NULL
         JOIN conversations c ON c.conversation_id = f.conversation_id
         LEFT JOIN entries e ON e.finding_id = f.finding_id AND e.cause = 'finding'
         LEFT JOIN messages m ON m.conversation_id = f.conversation_id AND m.seq = f.seq

@@ -45,6 +45,7 @@ class Facts(NamedTuple):
     training: Groups  # (shop, agent)
     worst: Groups  # (shop, agent); the shop's own under (shop, None)
     pending: Groups  # (shop, agent)
+    reviewed: dict[str, str]  # finding_id -> confirmed or rejected
     others: Groups  # (shop, agent)
     pace: pace.Pace
     turning: turning.Turning
@@ -93,7 +94,7 @@ def gather(con: duckdb.DuckDBPyConnection) -> Facts:
         cards=grouped(queries.cards(con), "shop", "agent"), training=grouped(evidence.training(con), "shop", "agent"),
         worst=grouped(evidence.worst(con), "shop", "agent") | grouped(evidence.worst_of_shop(con), "shop", "agent"),
         pending=grouped(evidence.pending(con, MOST_PENDING), "shop", "agent"),
-        others=grouped(evidence.others(con), "shop", "agent"), pace=pace.gather(con),
+        reviewed=queries.reviewed(con), others=grouped(evidence.others(con), "shop", "agent"), pace=pace.gather(con),
         turning=turning.gather(con),
     )  # fmt: skip
 

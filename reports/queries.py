@@ -59,6 +59,11 @@ def run(con: duckdb.DuckDBPyConnection) -> Row:
     return found[0] if found else dict.fromkeys(columns)
 
 
+# finding_id, word: what the last reviewer of each finding said.
+LAST_WORDS = """(SELECT finding_id, if(arg_max(verdict, (reviewed_at, review_id)) = 'confirmed', 'confirmed', 'rejected') AS word
+                 FROM reviews WHERE finding_id IS NOT NULL AND verdict IS NOT NULL GROUP BY finding_id)"""
+
+
 def other_rules(con: duckdb.DuckDBPyConnection) -> Row | None:
     """The last publication of the days that trends show that scored with other rules: its as_of and rules, and today's."""
     found = rows(con, """
@@ -197,12 +202,17 @@ def rule_counts(con: duckdb.DuckDBPyConnection) -> list[Row]:
         WHERE f.agent IS NOT NULL GROUP BY ALL ORDER BY ALL""")  # fmt: skip
 
 
+def reviewed(con: duckdb.DuckDBPyConnection) -> dict[str, str]:
+    """finding_id -> confirmed or rejected: what its last reviewer said."""
+    return dict(con.execute(f"SELECT finding_id, word FROM {LAST_WORDS} ORDER BY ALL").fetchall())
+
+
 def given_back(con: duckdb.DuckDBPyConnection) -> list[Row]:
-    """Entries without a finding (caps, reviews): shop, agent, scorecard, item, cause, n, points."""
+    """Entries of the QA score without a finding (caps, reviews; no veto, which leaves it): shop, agent, scorecard, item, cause, n, points."""
     return rows(con, """
         SELECT c.shop, e.agent, e.scorecard, e.item, e.cause, count(*) AS n, sum(e.points) AS points
         FROM entries e JOIN conversations c USING (conversation_id)
-        WHERE e.cause <> 'finding' AND e.agent IS NOT NULL GROUP BY ALL ORDER BY ALL""")  # fmt: skip
+        WHERE e.cause NOT IN ('finding', 'veto') AND e.agent IS NOT NULL GROUP BY ALL ORDER BY ALL""")  # fmt: skip
 
 
 def moments(con: duckdb.DuckDBPyConnection) -> list[Row]:

@@ -20,7 +20,7 @@ def quoted(facts: Facts, links: Links, w: Words, finding: Row, agent: str | None
         "finding": finding, "rule": rule, "title": w.title(rule), "severity": w.one("severity", rule["severity"]),
         "why": w.title(rule, "why"), "why_lang": "en" if w.lang == "en" and rule["why_en"] else "zh-CN",
         "rewrite": finding["rewrite"], "rewrite_en": w.gloss(rule), "pieces": pieces, "points": finding["points"], "href": links.talks[finding["conversation_id"]] + anchor,
-        "is_pending": rule["severity"] == "redline",
+        "is_pending": rule["severity"] == "redline" and finding["finding_id"] not in facts.reviewed,
         "name": next((a["name"] for a in facts.agents if (a["shop"], a["agent"]) == author), agent),
         "agent_href": links.agents.get(author),
     }  # fmt: skip

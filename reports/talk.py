@@ -63,11 +63,13 @@ def _felt(w: Words, message: Row, by_gram: pushes.Weights) -> dict[str, Any] | N
 
 
 def _ledger(facts: Facts, w: Words, talk: Talk, score: Row, numbers: dict[str, int]) -> dict[str, Any]:
-    """100, every entry, and what they add up to: the score, or the page would not be written."""
-    mine = [e for e in talk.entries if (e["agent"], e["scorecard"]) == (score["agent"], score["scorecard"])]
+    """100, every entry, and what they add up to: qa before a veto, final after it, or the page would not be written."""
+    every = [e for e in talk.entries if (e["agent"], e["scorecard"]) == (score["agent"], score["scorecard"])]
+    mine, vetoes = ([e for e in every if (e["cause"] == "veto") == is_veto] for is_veto in (False, True))
     left = Decimal(100) + sum((e["points"] for e in mine), Decimal(0))
-    if score["qa"] is not None and left != score["qa"]:
-        raise ValueError(f"{score['conversation_id']}: 100 + Σ entries = {left}, score = {score['qa']}")
+    final = left + sum((e["points"] for e in vetoes), Decimal(0))
+    if score["qa"] is not None and (left, final) != (score["qa"], score["final"]):
+        raise ValueError(f"{score['conversation_id']}: 100 + Σ entries = {left}, {final}, score = {score['qa']}, {score['final']}")
     seqs = {f["finding_id"]: f["seq"] for f in talk.findings}
     rewrites = {f["finding_id"]: f["rewrite"] for f in talk.findings}
     items = {(i["scorecard"], i["item"]): w.title(i) for i in facts.scorecard}
@@ -77,11 +79,19 @@ def _ledger(facts: Facts, w: Words, talk: Talk, score: Row, numbers: dict[str, i
         entries.append(e | {
             "said": w.title(rule) if rule else w.one("cause", e["cause"]), "why": w.one("cause", e["cause"]),
             "item_title": items.get((e["scorecard"], e["item"]), ""), "number": numbers.get(e["finding_id"]), "seq": seqs.get(e["finding_id"]),
-            "is_redline": bool(rule and rule["severity"] == "redline"), "rewrite": rewrites.get(e["finding_id"]),
+            "word": _word(facts, w, e, rule), "rewrite": rewrites.get(e["finding_id"]),
             "rewrite_en": w.gloss(rule) if rule else "",
         })  # fmt: skip
     name = next((m["name"] for m in talk.messages if m["agent"] == score["agent"] and m["name"]), score["agent"])
-    return {"score": score, "name": name or w.nobody, "entries": entries}
+    return {"score": score, "name": name or w.nobody, "entries": entries, "vetoes": [e | {"said": w.one("cause", e["cause"])} for e in vetoes]}
+
+
+def _word(facts: Facts, w: Words, entry: Row, rule: Row | None) -> dict[str, str] | None:
+    """What a person said of a redline, or that it waits for that."""
+    if not rule or rule["severity"] != "redline":
+        return None
+    said = facts.reviewed.get(entry["finding_id"])
+    return {"kind": "pending", "said": w.pending} if said is None else {"kind": said, "said": w.one("verdict", said)}
 
 
 def _notes(facts: Facts, w: Words, talk: Talk, numbers: dict[str, int]) -> list[dict[str, Any]]:

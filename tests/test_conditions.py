@@ -180,7 +180,7 @@ def test_a_rule_that_asks_for_what_is_not_there_says_so_and_finds_nothing() -> N
     [
         ("regex: '催.{0,2}没用'", "regex: '催.*没用'", "「*」没有上限"),
         ("regex: '催.{0,2}没用'", "regex: '催.{2,}没用'", "没有上限"),
-        ("regex: '催.{0,2}没用'", "regex: '催(?!了)没用'", "不是能用的正则"),
+        ("regex: '催.{0,2}没用'", "regex: '催(?!了)没用'", "不是能用的正则(没有环视和反向引用):look-around"),
         ("regex: '催.{0,2}没用'", "regex: '(催)?'", "能匹配空文字"),
         ("regex: '催.{0,2}没用'", "regex: '催.{0,900}没用'", "最多 200"),
         ("regex: '催.{0,2}没用'", "regexp: '催'", "不认识的键「regexp」,是不是「regex」"),
