@@ -7,7 +7,7 @@ they are drawn; no night reads them back.
 
 import io
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -37,13 +37,18 @@ class Noted(NamedTuple):
     placed: list[Placed]
 
 
-def planted(*, shops: int = 400, messages: int = 12_000) -> Planted:
-    """Every planted value of a shop of so many messages; what has no formula is the mean of `shops` shops."""
+def draw(shops: int, messages: int) -> list[Noted]:
+    """What so many shops of that size draw."""
+    book = texts.load()
+    return [noted(month(book, FIRST + i, messages)) for i in range(shops)]
+
+
+def planted(drawn: Sequence[Noted], *, messages: int) -> Planted:
+    """Every planted value of a shop of so many messages; what has no formula is the mean of the shops drawn."""
     book = texts.load()
     people = staff(book, len(book.agents), seed=0)
     any_month = month(book, FIRST, messages)
     ratios = mix.like_with_like(book, people, any_month.asked())
-    drawn = [noted(month(book, FIRST + i, messages)) for i in range(shops)]
     by_agent = {("conversion_d3", one.name): one.conversion for one in people}
     alike = {("like_with_like", one.name): ratio for one in people if (ratio := ratios[one.id]) is not None}
     as_much = {("alike_per_buyer", one.name): 1.0 for one in people}  # a basket does not depend on who was asked

@@ -9,7 +9,8 @@ import argparse
 import math
 import tempfile
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
@@ -17,10 +18,11 @@ from unittest import mock
 
 import duckdb
 import numpy as np
+import polars as pl
 
 from pipelines import mart, nightly, settings, snow_tables
 from pipelines.sample import generate
-from tests.planted import Planted, planted
+from tests.planted import Noted, Planted, draw, planted
 
 PAGE = Path(__file__).parent.parent / "docs" / "coverage-of-intervals.md"
 NAMES = {
@@ -153,6 +155,34 @@ def _covered(what: str, who: str, value: float, some: list[Interval]) -> Coverag
     return Coverage(what, who, value, float(n), len(some), hits, sum(one.high < value for one in some), mean, error)
 
 
+# -- amounts alone: many more shops, since no night is run -----------------------------------------------------------
+
+AMOUNTS = {("sales_per_buyer", ""): "all", ("sales_per_buyer_consulted", ""): "consulted", ("sales_per_buyer_silent", ""): "silent"}
+
+
+def of_amounts(shop: Noted, con: duckdb.DuckDBPyConnection) -> list[Interval]:
+    """The intervals of the mean amount a buyer, by the mart's own macros, of what the generator drew."""
+    spent = {**shop.spent, "all": sum(shop.spent.values(), Counter())}
+    found = []
+    for (what, who), kind in AMOUNTS.items():
+        con.register("spent_", pl.DataFrame({"fen": list(spent[kind].values())}, schema={"fen": pl.Float64}))
+        n, *ends = con.execute("""
+            SELECT count(*), avg(fen), mean_low(avg(fen), stddev_samp(fen), skewness(fen), count(*)),
+                   mean_high(avg(fen), stddev_samp(fen), skewness(fen), count(*)) FROM spent_""").fetchall()[0]  # fmt: skip
+        found.append(Interval(what, who, n, *ends))
+    return found
+
+
+def intervals_of_means(drawn: Sequence[Noted]) -> list[list[Interval]]:
+    """One list a shop."""
+    with duckdb.connect() as con:
+        for statement in (mart.MODELS / "mart" / "macros.sql").read_text(encoding="utf-8").split(";\n"):
+            if "MACRO figures" in statement:  # from here on they ask for the tables of a mart
+                break
+            con.execute(statement)
+        return [of_amounts(shop, con) for shop in drawn]
+
+
 # -- the page -----------------------------------------------------------------------------------------------------
 
 
@@ -217,11 +247,35 @@ def main() -> None:
         if not kept.exists() and time.monotonic() - began < 60 * wish.minutes:
             one_seed(seed, models, kept, messages=wish.messages)
     nights = [intervals(path) for path in sorted(wish.keep.glob("*.duckdb"))]
-    rows = covered(planted(shops=wish.truth, messages=wish.messages), nights)
-    print(pooled(rows), table(rows), sep="\n")
+    drawn = draw(wish.truth, wish.messages)
+    truth = planted(drawn, messages=wish.messages)
+    rows = covered(truth, nights)
+    alone = covered({key: truth[key] for key in AMOUNTS}, intervals_of_means(drawn))
+    text = "\n".join([summed_up(rows), pooled(rows), table(rows), ALONE.format(n=len(drawn)), table(alone)])
+    print(text)
     if wish.write:
         head = PAGE.read_text(encoding="utf-8").split("<!-- tables -->")[0]
-        PAGE.write_text(f"{head}<!-- tables -->\n\n{pooled(rows)}\n{table(rows)}", encoding="utf-8")
+        PAGE.write_text(f"{head}<!-- tables -->\n\n{text}", encoding="utf-8")
+
+
+ALONE = """## 只看金额的 {n} 个店
+
+不跑整晚,只记下生成程序抽出的金额;真值是这些店合起来的每位买家金额。店多,单看几个种子的运气就小了。
+"""
+
+
+def summed_up(rows: list[Coverage]) -> str:
+    """How many planted quantities are held often enough, beside what chance alone would leave."""
+    asked = [row for row in rows if row.seeds]
+    short = [row for row in asked if row.covered < 0.93 * row.seeds]
+    chance = sum(_less_than(math.ceil(0.93 * row.seeds), row.seeds, 0.95) for row in asked)
+    return f"""种下的 {len(asked)} 个数里,{len(asked) - len(short)} 个的区间至少盖住 93%,{len(short)} 个不到。若每个区间恰好盖住 95%,单凭运气也有约 {chance:.1f} 个不到。
+"""
+
+
+def _less_than(k: int, n: int, p: float) -> float:
+    """P(X < k) of a binomial."""
+    return sum(math.comb(n, i) * p**i * (1 - p) ** (n - i) for i in range(k))
 
 
 if __name__ == "__main__":

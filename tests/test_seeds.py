@@ -2,6 +2,7 @@
 
 import shutil
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -51,9 +52,18 @@ def test_counting() -> None:
     assert found[0].mean == pytest.approx(0.275) and found[0].error == pytest.approx(0.125 / 2**0.5)
 
 
+def test_amounts_alone_have_the_interval_of_the_mart() -> None:
+    shop = planted.Noted({"consulted": Counter(a=100, b=300, c=200), "silent": Counter(a=50, d=70, e=900)}, [])
+    (found,) = seeds.intervals_of_means([shop])
+    by_what = {one.what: one for one in found}
+    assert by_what["sales_per_buyer"].n == 5 and by_what["sales_per_buyer"].value == pytest.approx(324)  # a bought twice
+    assert [by_what[w].value for w in ("sales_per_buyer_consulted", "sales_per_buyer_silent")] == [200, 340]
+    assert all(one.low < one.value < one.high for one in found)
+
+
 def test_the_planted_expectations_are_those_of_the_book() -> None:
     """Tea and ware by their prices, 0.91 of the list price on average, and baskets by their planted shares."""
-    found = planted.planted(shops=5)
+    found = planted.planted(planted.draw(5, 12_000), messages=12_000)
     book = planted.texts.load()
     price = sum(
         share * sum(fen for _, fen in book.goods[kind]) / len(book.goods[kind])
