@@ -18,9 +18,9 @@ import polars as pl
 
 from pipelines import store
 from pipelines.labels import LabelsError
-from qc import judging, satisfaction, sentiment
+from qc import casemix, judging, satisfaction, sentiment
 from qc.judging import Case, Estimate
-from qc.satisfaction import BOTH, CHOICE, FEATURES_ONLY, STRINGS_ONLY, Recipe, Talks, Weights
+from qc.satisfaction import BOTH, CHOICE, FEATURES_ONLY, STRINGS_ONLY, TOPIC_TOO, Recipe, Talks, Weights
 from qc.snow import Bools, Floats
 
 OWN, BEFORE = "satisfaction.json", "satisfaction-before.json"
@@ -28,6 +28,7 @@ LEAST_TALKS, LEAST_OF_A_KIND = 100, 20
 SPOKEN = """SELECT conversation_id, seq, sender_kind, customer, text, mood::DOUBLE AS mood FROM {mart}.messages WHERE content_kind = 'text' ORDER BY ALL"""
 TURNS = "SELECT conversation_id, is_first, is_answered, wait_s FROM {mart}.turns WHERE is_counted ORDER BY ALL"
 COMPLAINTS = "SELECT conversation_id FROM {mart}.findings WHERE rule_id = 'CUSTOMER_COMPLAINS' ORDER BY ALL"
+TOPICS = "SELECT conversation_id, topic FROM {mart}.conversations ORDER BY ALL"
 # As csat has it: four stars and five.
 RATED = "SELECT conversation_id, avg(stars) >= 4 AS is_satisfied FROM ratings WHERE stars IS NOT NULL AND conversation_id IS NOT NULL GROUP BY ALL ORDER BY ALL"
 
@@ -59,7 +60,7 @@ def of_mart(home: Path) -> Rated:
 
 def talks(con: duckdb.DuckDBPyConnection, mart: str) -> Talks:
     """What the model goes by, of every talk of a mart (a schema)."""
-    return satisfaction.talks(*(store.frame(con, q.format(mart=mart)) for q in (SPOKEN, TURNS, COMPLAINTS)))
+    return satisfaction.talks(*(store.frame(con, q.format(mart=mart)) for q in (SPOKEN, TURNS, COMPLAINTS, TOPICS)))
 
 
 def predicted(con: duckdb.DuckDBPyConnection, weights: Weights | None) -> pl.DataFrame:
@@ -184,7 +185,7 @@ def told(done: Outcome) -> list[list[str]]:
 SETS = {"weibo_helpdesk": ("微博客服会话,19 人评,平均满意 > 0", "weibo_helpdesk/dialogues.json"),
         "jddc_satisfaction": ("京东客服会话,整体满意 = 2", "jddc_satisfaction/dialogues.jsonl")}  # fmt: skip
 RECIPES: dict[str, Sequence[Recipe]] = {
-    "只用特征": (FEATURES_ONLY,), "只用文字": (STRINGS_ONLY,), "两样都用": (BOTH,), "自己挑(产品所用)": CHOICE,
+    "只用特征": (FEATURES_ONLY,), "特征和话题": (TOPIC_TOO,), "只用文字": (STRINGS_ONLY,), "特征和文字": (BOTH,), "自己挑(产品所用)": CHOICE,
 }  # fmt: skip
 
 
@@ -210,7 +211,16 @@ def of_others(home: Path, name: str, folder: Path) -> tuple[Rated, pl.DataFrame]
     labels = pl.DataFrame(
         {"conversation_id": [f"{n:05d}" for n in range(len(found))], "is_satisfied": [y for _, y in found]}
     )
-    return rated(satisfaction.talks(messages), labels), messages
+    return rated(satisfaction.talks(messages, topics=_topics(home, messages)), labels), messages
+
+
+def _topics(home: Path, messages: pl.DataFrame) -> pl.DataFrame:
+    """What talks are about, of which nothing is known but who said what: conversation_id, topic."""
+    from pipelines import settings
+
+    nobody = {name: pl.lit(None, pl.String) for name in ("shop", "customer")}
+    spoken = messages.with_columns(**nobody, sent_at=pl.lit(None, pl.Datetime("us")), content_kind=pl.lit("text"))
+    return casemix.classify(spoken, settings.case_lexicons(home)).cases.select("conversation_id", "topic")
 
 
 def measured(given: Rated, recipes: Sequence[Recipe]) -> dict[str, Estimate]:
@@ -257,7 +267,7 @@ PAGE = """# 满意度预测准不准 Predicted satisfaction, measured
 
 由命令生成:`qc train satisfaction --folder 数据文件夹 --write docs/satisfaction.md`。
 数据都是别人标的、公开的,只用来量,不随产品发布;五折交叉验证,按会话分折,和 `qc train satisfaction` 走同一段代码。
-括号里是按会话重抽样的 95 % 区间。正则化强度是事先定的;「自己挑」只凭学的那几折决定要不要用文字:好过一个标准误才用(Breiman 等 1984)。
+括号里是按会话重抽样的 95 % 区间。正则化强度是事先定的;「自己挑」只凭学的那几折决定要不要用话题、用文字:好过一个标准误才用(Breiman 等 1984)。
 这些数据没有时间,等待类特征因此空着。产品不带满意度模型:没有可以随产品发布的、标了满意度的真实会话。
 
 *Public talks labelled by others, for measuring only; five folds by talk, the same code as `qc train satisfaction`; 95 % bootstrap

@@ -13,11 +13,12 @@ import numpy as np
 import polars as pl
 
 from qc import fitting, learning
+from qc.casewords import TOPICS
 from qc.fitting import Rows
 from qc.snow import Bools, Floats, Ints
 
 THANKS = "谢谢|感谢|多谢|辛苦了|thank"
-ASKS = r"[??吗呢]\s*$"
+ASKS = r"[?？吗呢]\s*$"
 LONGEST = 3  # characters of a string
 LEAST_CUSTOMERS = 5  # in whose talks a string must stand, so that no single customer's words are kept
 # Every number that is not the mood's is taken as log(1 + x). What a talk has none of is NULL and says nothing.
@@ -25,12 +26,15 @@ FEATURES = (
     "n_customer", "n_agent", "chars_customer", "chars_agent", "mood_first", "mood_end", "mood_low", "customer_ends", "thanks_at_end",
     "asks_at_end", "customer_repeats", "agent_repeats", "first_wait_s", "longest_wait_s", "n_unanswered", "n_complaints",
 )  # fmt: skip
+# 1 where the talk is about it, 0 where not, NULL where the customer said no word. Its spread is set to 1: a topic that is rare
+# would otherwise be the surest to be learnt by chance.
+ABOUT = {f"about_{topic}": topic for topic in TOPICS}
 
 
 class Talks(NamedTuple):
     """What is known of each talk."""
 
-    features: pl.DataFrame  # conversation_id, *FEATURES; a row a talk, sorted
+    features: pl.DataFrame  # conversation_id, *FEATURES, *ABOUT; a row a talk, sorted
     strings: pl.DataFrame  # conversation_id, customer, string, share: 1/√(strings of the talk)
 
 
@@ -50,15 +54,21 @@ class Recipe(NamedTuple):
     strings_ridge: float = 0.1
     by_features: bool = True
     by_strings: bool = True
+    by_topic: bool = False
 
 
 FEATURES_ONLY, STRINGS_ONLY, BOTH = Recipe(by_strings=False), Recipe(by_features=False), Recipe()
-CHOICE = (FEATURES_ONLY, BOTH)  # few ratings teach features only; what is learnt from decides, never what is held out
+TOPIC_TOO = Recipe(by_strings=False, by_topic=True)
+# Few ratings teach features only; the topic and the text join where they help. What is learnt from decides, never what is held
+# out. The text knows what a talk is about, so the topic is not asked beside it.
+CHOICE = (FEATURES_ONLY, TOPIC_TOO, BOTH)
 
 
-def talks(messages: pl.DataFrame, turns: pl.DataFrame | None = None, complaints: pl.DataFrame | None = None) -> Talks:
+def talks(
+    messages: pl.DataFrame, turns: pl.DataFrame | None = None, complaints: pl.DataFrame | None = None, topics: pl.DataFrame | None = None
+) -> Talks:  # fmt: skip
     """messages(conversation_id, seq, sender_kind, text, mood and, where known, customer), turns(conversation_id, is_first, is_answered, wait_s) of those that count,
-    complaints(conversation_id) a row a finding -> what the model goes by. Without turns or complaints those features are NULL.
+    complaints(conversation_id) a row a finding, topics(conversation_id, topic) -> what the model goes by. What is not given is NULL.
     """
     spoke = messages.filter(pl.col("sender_kind").is_in(["customer", "agent", "assist"])).with_columns(
         is_customer=pl.col("sender_kind") == "customer", text=pl.col("text").fill_null("").str.strip_chars()
@@ -68,10 +78,11 @@ def talks(messages: pl.DataFrame, turns: pl.DataFrame | None = None, complaints:
     )
     last = own.filter(pl.col("i") >= pl.col("n") - pl.max_horizontal(1, pl.col("n") // 3))
     found = _said(spoke, own, last)
-    for more in (_waits(turns), _complaints(complaints, found)):
+    for more in (_waits(turns), _complaints(complaints, found), topics):
         found = found.join(more, on="conversation_id", how="left") if more is not None else found
-    missing = [pl.lit(None, pl.Float64).alias(name) for name in FEATURES if name not in found.columns]
-    plain = found.with_columns(missing).select("conversation_id", *(pl.col(f).cast(pl.Float64) for f in FEATURES))
+    missing = [pl.lit(None, pl.Float64).alias(name) for name in (*FEATURES, "topic") if name not in found.columns]
+    about = [(pl.col("topic").cast(pl.String) == topic).cast(pl.Float64).alias(name) for name, topic in ABOUT.items()]
+    plain = found.with_columns(missing).select("conversation_id", *(pl.col(f).cast(pl.Float64) for f in FEATURES), *about)
     logs = [pl.col(f).log1p() for f in FEATURES if not f.startswith("mood_")]
     return Talks(plain.with_columns(logs).sort("conversation_id"), _strings(spoke, last))
 
@@ -219,9 +230,10 @@ def _design(known: Talks, recipe: Recipe) -> tuple[Any, dict[str, tuple[float, f
     from scipy import sparse
 
     f = known.features
-    columns = {c: f[c].drop_nulls().to_numpy().astype(np.float64) for c in FEATURES if recipe.by_features}
+    wanted = (*(FEATURES if recipe.by_features else ()), *(ABOUT if recipe.by_topic else ()))
+    columns = {c: f[c].drop_nulls().to_numpy().astype(np.float64) for c in wanted}
     spread = {c: (float(x.mean()), float(x.std(ddof=1))) for c, x in columns.items() if x.size > 1}
-    varied = {c: (round(m, 6), round(sd, 6)) for c, (m, sd) in spread.items() if sd > 1e-6}
+    varied = {c: (round(m, 6), 1.0 if c in ABOUT else round(sd, 6)) for c, (m, sd) in spread.items() if sd > 1e-6}
     dense = np.array([np.nan_to_num((f[c].to_numpy() - m) / s) for c, (m, s) in varied.items()]).T.reshape(
         f.height, len(varied)
     )

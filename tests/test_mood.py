@@ -9,7 +9,9 @@ import duckdb
 import pytest
 
 from pipelines import store
-from reports import pages
+from reports import mood, queries
+from reports.facts import gather, links
+from reports.words import Words
 from tests.conftest import night
 
 HEAD = "shop,channel,conversation_id,sent_at,sender_kind,agent,customer,text"
@@ -20,8 +22,10 @@ def talk(name: str, *said: tuple[str, str]) -> list[str]:
             for n, (who, text) in enumerate(said)]  # fmt: skip
 
 
-@pytest.fixture
-def con(home: Path, tmp_path: Path) -> duckdb.DuckDBPyConnection:
+@pytest.fixture(scope="module")
+def con(models: Path, tmp_path_factory: pytest.TempPathFactory) -> duckdb.DuckDBPyConnection:
+    home = tmp_path_factory.mktemp("mood")
+    (home / "models").symlink_to(models)
     calm, angry = ("customer", "好的谢谢"), ("customer", "太差了 骗子 垃圾 我要投诉")
     lines = [
         *talk("c1", calm, ("agent", "不能退"), angry, ("agent", "抱歉"), calm),
@@ -29,8 +33,8 @@ def con(home: Path, tmp_path: Path) -> duckdb.DuckDBPyConnection:
         *talk("c3", angry, ("agent", "您好"), calm, calm),
         *talk("c4", calm, ("bot", "机器人在"), ("agent", "不能退"), calm, angry, angry),
     ]
-    (tmp_path / "messages.csv").write_text("\n".join([HEAD, *lines]), "utf-8")
-    night(home, tmp_path / "messages.csv")
+    (home / "messages.csv").write_text("\n".join([HEAD, *lines]), "utf-8")
+    night(home, home / "messages.csv")
     return store.open_mart(home)
 
 
@@ -74,10 +78,11 @@ def test_thirds_and_lowest_point_follow_from_the_messages(sample_home: Path) -> 
         assert before is None or before < low_seq
 
 
-def test_the_page_counts_sentences_and_names_nobody(sample_home: Path, tmp_path: Path) -> None:
-    source = (pages.write(sample_home / "mart.duckdb", tmp_path / "reports", "zh").parent / "mood.html").read_text(
-        "utf-8"
-    )
+def test_the_page_counts_sentences_and_names_nobody(sample_home: Path) -> None:
+    with queries.open_mart(sample_home / "mart.duckdb") as con:
+        queries.lay_out(con)
+        facts = gather(con)
+        source = mood.render(facts, links(facts), Words("zh"))
     with store.open_mart(sample_home) as con:
         told = con.execute("SELECT count(*), count(*) FILTER (WHERE mood_shift > 0.1), count(*) FILTER (WHERE mood_shift < -0.1) "
                            "FROM conversations WHERE mood_shift IS NOT NULL").fetchone() or ()  # fmt: skip

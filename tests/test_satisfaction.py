@@ -63,6 +63,37 @@ def test_text_is_used_only_where_it_clearly_helps() -> None:
     assert not satisfaction.learn(satisfaction.talks(messages), luck, satisfaction.CHOICE, "probe").strings
 
 
+def test_the_topic_is_used_only_where_it_clearly_helps() -> None:
+    messages, y = told()
+    alike = messages.filter(pl.col("seq") < 4)  # nothing but what it is about tells the talks apart
+    ids = alike["conversation_id"].unique().sort()
+
+    def learnt(topic: list[str]) -> satisfaction.Weights:
+        topics = pl.DataFrame({"conversation_id": ids, "topic": topic})
+        return satisfaction.learn(satisfaction.talks(alike, topics=topics), y, satisfaction.CHOICE, "probe")
+
+    told_by = learnt(["质量" if not good else "商品" for good in y]).features
+    assert told_by["about_质量"][2] < 0 < told_by["about_商品"][2]
+    assert not learnt(["物流"] * 30 + ["商品"] * 30).features
+
+
+def test_a_night_knows_what_each_talk_is_about(sample_home: Path) -> None:
+    with store.open_mart(sample_home) as con:
+        known = job.talks(con, "main").features
+        topics = dict(con.execute("SELECT conversation_id, topic FROM conversations").fetchall())
+    about = known.unpivot(list(satisfaction.ABOUT), index="conversation_id").filter(pl.col("value") == 1)
+    found = {c: satisfaction.ABOUT[name] for c, name, _ in about.iter_rows()}
+    assert len(found) > 500 and all(topics[c] == topic for c, topic in found.items())
+
+
+@pytest.mark.parametrize(("said", "asks"), [("到哪了?", 1), ("到哪了？", 1), ("发货了吗", 1), ("好的", 0)])
+def test_a_talk_that_ends_with_a_question(said: str, asks: int) -> None:
+    messages = pl.DataFrame(
+        [("c", 1, "customer", said, 0.0)], schema=["conversation_id", "seq", "sender_kind", "text", "mood"], orient="row"
+    )
+    assert satisfaction.talks(messages).features["asks_at_end"].to_list() == [np.log1p(asks)]
+
+
 def test_without_a_model_it_is_null_with_a_reason(sample_home: Path) -> None:
     with store.open_mart(sample_home) as con:
         assert con.execute("SELECT DISTINCT p, reason FROM predicted_csat").fetchall() == [
