@@ -13,9 +13,8 @@ from functools import cache
 from typing import Any, NamedTuple
 
 import polars as pl
-from ruamel.yaml import YAML
 
-from pipelines.resources import data_dir
+from pipelines.resources import data_dir, read_yaml
 from qc.intake import NATIVE, SENDER_WORDS, TIMES, Kind, parse_fen, parse_time
 
 SURE = 0.9  # a name from the lexicon; below it a person is asked
@@ -57,9 +56,7 @@ class Table(NamedTuple):
 @cache
 def lexicon() -> dict[str, Any]:
     """data/lexicons/columns.yaml."""
-    loaded: dict[str, Any] = YAML(typ="safe", pure=True).load(
-        (data_dir() / "lexicons" / "columns.yaml").read_text(encoding="utf-8")
-    )
+    loaded: dict[str, Any] = read_yaml(data_dir() / "lexicons" / "columns.yaml")
     return loaded
 
 

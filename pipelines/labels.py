@@ -9,8 +9,8 @@ from typing import NamedTuple
 import polars as pl
 from polars.exceptions import PolarsError
 from pydantic import BaseModel, ConfigDict, ValidationError
-from ruamel.yaml import YAML
 
+from pipelines.resources import read_yaml
 from pipelines.sources import lines
 from qc.shop import CLASSES
 
@@ -89,7 +89,7 @@ def unseen(found: Labels, salt: str) -> Labels:
 def sets(path: Path) -> list[EvaluationSet]:
     """The evaluation sets that a YAML file describes."""
     try:
-        listed = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))["sets"]
+        listed = read_yaml(path)["sets"]
         return [EvaluationSet.model_validate(one) for one in listed]
     except (ValidationError, KeyError, TypeError) as e:
         raise LabelsError(f"{path}: {e}") from e

@@ -9,11 +9,11 @@ from typing import Annotated, Any, Literal
 
 import polars as pl
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
-from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from pipelines import units
 from pipelines.private_columns import is_private, plain
+from pipelines.resources import read_yaml
 from qc.intake import NATIVE, REQUIRED, Kind
 
 HIDDEN = ("_line", "_raw")
@@ -125,7 +125,7 @@ def _known_zone(name: str | None) -> str | None:
 def load(path: Path) -> Mapping:
     """One mapping file, checked; MappingError names file and key."""
     try:
-        content = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+        content = read_yaml(path)
         mapping = Mapping.model_validate(content)
     except YAMLError as e:
         raise MappingError(f"{path.name}: 不是有效的 YAML:{e}") from e

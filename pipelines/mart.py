@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 import duckdb
 import polars as pl
-from ruamel.yaml import YAML
 
 from pipelines import satisfaction, standard, store
+from pipelines.resources import read_yaml
 from pipelines.store import MODELS
 from qc import (
     adjust,
@@ -220,7 +220,7 @@ def meanings() -> dict[str, str]:
 
 def column_meanings() -> dict[str, str]:
     """column or table.column -> what it means."""
-    return dict(YAML(typ="safe", pure=True).load((MODELS / "columns.yaml").read_text(encoding="utf-8")))
+    return dict(read_yaml(MODELS / "columns.yaml"))
 
 
 def _model(con: duckdb.DuckDBPyConnection, name: str) -> pl.DataFrame:
@@ -299,14 +299,17 @@ def _comment(con: duckdb.DuckDBPyConnection) -> None:
     rows = con.execute(
         "SELECT table_name, column_name FROM duckdb_columns() WHERE NOT internal AND database_name = current_database()"
     ).fetchall()
-    for table in {t for t, _ in rows}:
+    said = []
+    for table in sorted({t for t, _ in rows}):
         kind = "VIEW" if table in VIEWS else "TABLE"
-        con.execute(f"COMMENT ON {kind} {table} IS {_literal(tables[table])}")
+        said.append(f"COMMENT ON {kind} {table} IS {_literal(tables[table])}")
     for table, column in rows:
         meaning = columns.get(f"{table}.{column}", columns.get(column))
         if meaning is None:
             raise KeyError(f"models/columns.yaml does not say what {table}.{column} means")
-        con.execute(f'COMMENT ON COLUMN {table}."{column}" IS {_literal(meaning)}')
+        said.append(f'COMMENT ON COLUMN {table}."{column}" IS {_literal(meaning)}')
+    with store.transaction(con):
+        con.execute(";\n".join(said))
 
 
 def _literal(text: str) -> str:

@@ -6,9 +6,7 @@ import re
 import unicodedata
 from functools import cache
 
-from ruamel.yaml import YAML
-
-from pipelines.resources import data_dir
+from pipelines.resources import data_dir, read_yaml
 
 
 @cache
@@ -29,4 +27,4 @@ def plain(name: str) -> str:
 @cache
 def _patterns() -> tuple[str, ...]:
     path = data_dir() / "lexicons" / "private_columns.yaml"
-    return tuple(YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8")))
+    return tuple(read_yaml(path))

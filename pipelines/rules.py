@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from ruamel.yaml import YAML
-
+from pipelines.resources import read_yaml
 from qc import rulebook, scorecards
 from qc.rulebook import Pack, RulebookError
 from qc.scorecards import Scorecard
@@ -32,11 +31,18 @@ def load_scorecard(path: Path, packs: Sequence[Pack]) -> Scorecard:
 
 def load_words(path: Path) -> list[str]:
     """The `words` of a lexicon."""
-    return [str(word) for word in YAML(typ="safe", pure=True).load(_text(path))["words"]]
+    try:
+        return [str(word) for word in read_yaml(path)["words"]]
+    except UnicodeDecodeError as error:
+        raise _not_utf8(path) from error
 
 
 def _text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
-        raise RulebookError(f"{path}:1 不是 UTF-8 文字;请另存为 UTF-8") from error
+        raise _not_utf8(path) from error
+
+
+def _not_utf8(path: Path) -> RulebookError:
+    return RulebookError(f"{path}:1 不是 UTF-8 文字;请另存为 UTF-8")

@@ -9,14 +9,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
-from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from pipelines import mapping as mappings
 from pipelines import rules
 from pipelines import standard as standards
 from pipelines.mart import Book
-from pipelines.resources import data_dir
+from pipelines.resources import data_dir, read_yaml
 from qc import hours
 from qc.attribution import Rule
 from qc.casewords import Lexicon
@@ -83,7 +82,7 @@ def attribution_rules(home: Path) -> tuple[Rule, ...]:
     path = home / "attribution.yaml"
     path = path if path.is_file() else data_dir() / "attribution.yaml"
     try:
-        listed = [Rule.model_validate(r) for r in YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))["rules"]]
+        listed = [Rule.model_validate(r) for r in read_yaml(path)["rules"]]
     except (ValidationError, YAMLError, KeyError, TypeError) as e:
         raise SettingsError(f"{path}: {e}") from e
     if not listed or listed[0].pick != "last" or listed[0].until != "order":
@@ -108,9 +107,9 @@ def sender_patterns(home: Path) -> tuple[Pattern, ...]:
     """How bots, automatic replies and notices are told from people: the workspace's own `lexicons/`, else the product's."""
     path = _named(home, "lexicons", "sender_patterns")
     try:
-        listed = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))["patterns"]
+        listed = read_yaml(path)["patterns"]
         return tuple(Pattern.model_validate(p) for p in listed)
-    except (ValidationError, KeyError, TypeError) as e:
+    except (ValidationError, YAMLError, KeyError, TypeError) as e:
         raise SettingsError(f"{path}: {e}") from e
 
 
@@ -118,10 +117,9 @@ def substance(home: Path) -> Substance:
     """What counts as a substantive answer: the workspace's own `lexicons/`, else the product's."""
     path = _named(home, "lexicons", "substance")
     try:
-        return Substance.model_validate(YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8")))
-    except ValidationError as e:
-        wrong = ";".join(f"「{'.'.join(map(str, x['loc']))}」{x['msg']}" for x in e.errors())
-        raise SettingsError(f"{path}: {wrong}") from e
+        return Substance.model_validate(read_yaml(path))
+    except (ValidationError, YAMLError) as e:
+        raise SettingsError(f"{path}: {_wrong(e)}") from e
 
 
 def case_lexicons(home: Path) -> tuple[Lexicon, ...]:
@@ -131,10 +129,9 @@ def case_lexicons(home: Path) -> tuple[Lexicon, ...]:
 
 def _lexicon(path: Path) -> Lexicon:
     try:
-        return Lexicon.model_validate(YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8")))
-    except ValidationError as e:
-        wrong = ";".join(f"「{'.'.join(map(str, x['loc']))}」{x['msg']}" for x in e.errors())
-        raise SettingsError(f"{path}: {wrong}") from e
+        return Lexicon.model_validate(read_yaml(path))
+    except (ValidationError, YAMLError) as e:
+        raise SettingsError(f"{path}: {_wrong(e)}") from e
 
 
 def opening_hours(home: Path, settings: Settings) -> hours.Calendar:
@@ -156,7 +153,7 @@ def profile(home: Path, name: str) -> Profile:
     """A definition profile by its id."""
     path = _named(home, "profiles", name)
     try:
-        found = Profile.model_validate(YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8")))
+        found = Profile.model_validate(read_yaml(path))
     except (ValidationError, YAMLError) as e:
         raise SettingsError(f"{path}: {_wrong(e)}。各键的含义见自带的 data/profiles/fair.yaml") from e
     if found.id != name:

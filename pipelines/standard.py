@@ -15,7 +15,7 @@ from qc.rulefile import RulebookError
 from qc.standard import Answer, Standard
 
 ANSWERS = "standard.yaml"
-FIGURES = "SELECT ?::VARCHAR AS metric, shop, value, n, NULL AS reason FROM metric(?, NULL, NULL) WHERE agent IS NULL"
+FIGURES = "SELECT ?::VARCHAR AS metric, shop, value, n, NULL AS reason FROM figures('shop', NULL, ?, NULL, NULL)"
 
 
 class Book(NamedTuple):
@@ -40,7 +40,7 @@ def _text(path: Path) -> str:
 
 
 def write(con: duckdb.DuckDBPyConnection, book: Book) -> None:
-    """standard_items and standard_scores of a built mart, from its own metric() of whole shops."""
+    """standard_items and standard_scores of a built mart, from its own figures() of whole shops."""
     metrics = sorted({item.measured.metric for _, item in book.standard.items() if item.measured})
     asked = [store.frame(con, FIGURES, [m, m]) for m in metrics]
     asked.append(store.frame(con, "SELECT metric, shop, NULL::DOUBLE AS value, 0 AS n, reason FROM gaps WHERE list_contains(?, metric)", [metrics]))

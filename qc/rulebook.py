@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from graphlib import CycleError, TopologicalSorter
 from typing import Any, NamedTuple
 
@@ -38,6 +39,7 @@ class Pack(NamedTuple):
     disguises: Mapping[str, list[str]] = {}  # a word → the ways in which people write around it
 
 
+@lru_cache(maxsize=256)  # reading YAML with its lines is slow, and a process asks for the same packs again and again
 def load_pack(text: str, name: str) -> Pack:
     """A rule pack from its YAML text; `name` is the file's name for messages. Raises RulebookError."""
     raw = read(text, name)

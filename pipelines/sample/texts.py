@@ -9,9 +9,7 @@ from __future__ import annotations
 import re
 from typing import Any, NamedTuple
 
-from ruamel.yaml import YAML
-
-from pipelines.resources import data_dir
+from pipelines.resources import data_dir, read_yaml
 
 Wording = tuple[str, ...]
 Spoken = tuple[tuple[Wording, ...], tuple[Wording, ...]]  # [is_addressed] → wordings
@@ -133,7 +131,7 @@ def scenario(raw: dict[str, Any], ease: dict[str, float]) -> Scenario:
 
 def load() -> Book:
     """The book of texts, read from `data/sample_texts.yaml`."""
-    raw = YAML(typ="safe", pure=True).load(data_dir() / "sample_texts.yaml")
+    raw = read_yaml(data_dir() / "sample_texts.yaml")
     scenarios = [scenario(one, raw["ease"]) for one in raw["scenarios"]]
     pairs = raw["traditional"]
     return Book(

@@ -5,9 +5,7 @@ from __future__ import annotations
 import re
 from functools import cache
 
-from ruamel.yaml import YAML
-
-from pipelines.resources import data_dir
+from pipelines.resources import data_dir, read_yaml
 
 # The whole message is an address: of a picture, or of a product or an order page. Linear-time.
 PICTURE = re.compile(r"https?://\S+\.(?:jpe?g|png|gif|webp|bmp)(?:\?\S*)?", re.IGNORECASE)
@@ -19,7 +17,7 @@ RECALLED = re.compile(r".{0,40}撤回了一条消息")
 def words() -> dict[str, str]:
     """How exports write content kinds -> ours."""
     path = data_dir() / "lexicons" / "content_kinds.yaml"
-    lists = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+    lists = read_yaml(path)
     return {word.lower(): kind for kind, written in lists.items() for word in written}
 
 

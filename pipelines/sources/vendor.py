@@ -16,10 +16,9 @@ from functools import cache
 from typing import Any
 
 import polars as pl
-from ruamel.yaml import YAML
 
 from pipelines.mapping import HIDDEN, Mapping, is_private
-from pipelines.resources import data_dir
+from pipelines.resources import data_dir, read_yaml
 from pipelines.sources.lines import UnreadableFile
 
 LEAST = 2  # figures that a header must name to be a performance sheet
@@ -202,4 +201,4 @@ def _column(names: Sequence[str], key: str) -> str | None:
 
 def _yaml(name: str) -> dict[str, Any]:
     path = data_dir() / "mappings" / "vendor" / f"{name}.yaml"
-    return dict(YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8")))
+    return dict(read_yaml(path))
