@@ -1,6 +1,7 @@
 """Through the door that a user takes: commands, exit codes, what goes to stdout and what to stderr."""
 
 import json
+import math
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
+from pipelines import store
 from pipelines.cli import app
 from pipelines.resources import data_dir
 
@@ -124,6 +126,27 @@ def test_rules_check_fails_when_an_example_does(home: Path) -> None:
     (home / "qc.toml").write_text("rules = ['my']", encoding="utf-8")
     done = qc("rules", "check", "--home", home)
     assert done.exit_code in (1, 2) and "一定可能" in done.stdout + done.stderr
+
+
+def test_any_text_is_explained_to_the_gram(tmp_path: Path) -> None:
+    home = ("--home", str(tmp_path / "home"))
+    said = qc("explain", "--text", "没有不满意", *home).stdout
+    assert "「没有不满意」负面" in said and "合计" in said and "不满意" in said
+    told = json.loads(qc("explain", "--text", "太慢了", "--json", *home).stdout)
+    assert told["p_negative"] > 0.6 and {p["class"] for p in told["pushes"]} == {"negative", "neutral", "positive"}
+    sums = {c: sum(p["contribution"] for p in told["pushes"] if p["class"] == c) for c in ("negative", "neutral", "positive")}
+    whole = sum(math.exp(v) for v in sums.values())
+    assert all(told[f"p_{c}"] == pytest.approx(math.exp(v) / whole, abs=1e-9) for c, v in sums.items())
+    assert "按定义是中性" in qc("explain", "--text", "[图片]", *home).stdout
+    assert qc("explain", *home).exit_code == 2
+
+
+def test_a_message_of_a_talk_is_explained_in_json_too(sample_home: Path) -> None:
+    with store.open_mart(sample_home) as con:
+        conversation, seq, mood = con.execute("SELECT conversation_id, seq, mood::DOUBLE FROM messages WHERE mood < -0.5 ORDER BY ALL LIMIT 1").fetchone() or ()
+    told = json.loads(qc("explain", f"{conversation}#{seq}", "--json", "--home", str(sample_home)).stdout)["mood"]
+    assert told["mood"] == mood and told["pushes"]
+    assert "mood" not in json.loads(qc("explain", conversation, "--json", "--home", str(sample_home)).stdout)
 
 
 def test_explain_walks_to_the_row_of_the_file(sample_home: Path) -> None:
