@@ -356,6 +356,8 @@ def _train_satisfaction(home: Path, folder: Path, write: Path | None, *, undo: b
     else:
         done = _guarded(lambda: job.try_out(home, job.of_mart(home)))
         terminal.table(["", "平均满意率", "在用", "新训练"], job.told(done), as_json=as_json)
+        if not as_json:
+            terminal.table(["谁评价了", "评价了的", "没评价的", "差"], job.who_rates(home), right=(1, 2, 3))
         typer.echo(job.verdict(home, done), err=True)
 
 
