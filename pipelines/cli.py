@@ -123,12 +123,18 @@ def report(home: Home = DEFAULT_HOME, lang: Lang = "zh") -> None:
 
 
 @app.command()
-def explain(what: Annotated[str, typer.Argument(help="会话编号(加 #seq 则说明那句话的情绪)、命中编号、承诺编号,或「客服账号 指标」", show_default=False)],
+def explain(what: Annotated[Optional[str], typer.Argument(help="会话编号(加 #seq 则说明那句话的情绪)、命中编号、承诺编号,或「客服账号 指标」", show_default=False)] = None,  # noqa: UP045
             metric: Annotated[Optional[str], typer.Argument(help="指标编号,与客服账号一起给", show_default=False)] = None,  # noqa: UP045
+            text: Annotated[Optional[str], typer.Option("--text", help="任意一句话:在用的情绪模型怎么看,哪些字把它推向哪一类")] = None,  # noqa: UP045
             home: Home = DEFAULT_HOME, json: Json = False) -> None:  # fmt: skip
-    """一个数字从哪里来:从客服的指标或会话的得分,一直走到源文件的那一行。"""
+    """一个数字从哪里来:从客服的指标或会话的得分,一直走到源文件的那一行;--text 说明任意一句话的情绪。"""
     from pipelines import explain as walk
-    from pipelines import store
+    from pipelines import felt, settings, store
+
+    if text is not None:
+        return _guarded(lambda: felt.show(home, settings.load(home).sentiment, text, as_json=json))
+    if what is None:
+        _fail("没有说要解释什么;例:qc explain 会话编号,qc explain 客服账号 指标,qc explain --text 太慢了", 2)
 
     with _guarded(lambda: store.open_mart(home)) as con:
         _guarded(lambda: walk.show(con, what, metric, as_json=json))
@@ -359,6 +365,8 @@ def _train_satisfaction(home: Path, folder: Path, write: Path | None, *, undo: b
     else:
         done = _guarded(lambda: job.try_out(home, job.of_mart(home)))
         terminal.table(["", "平均满意率", "在用", "新训练"], job.told(done), as_json=as_json)
+        if not as_json:
+            terminal.table(["谁评价了", "评价了的", "没评价的", "差"], job.who_rates(home), right=(1, 2, 3))
         typer.echo(job.verdict(home, done), err=True)
 
 

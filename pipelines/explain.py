@@ -6,13 +6,11 @@ import json
 from typing import Any
 
 import duckdb
-import polars as pl
 
+from pipelines import felt
 from pipelines.query import QueryError
 from pipelines.terminal import table
-from qc import shop as shop_model
 from qc.metrics import BY_ID, REASONS
-from reports import pushes
 from reports.views import shown
 
 MOST = 20
@@ -110,6 +108,7 @@ def _conversation(con: duckdb.DuckDBPyConnection, what: str, as_json: bool) -> b
                     "entries": entries,
                     "turns": turns,
                     "messages": rows,
+                    **({"mood": _as_json(felt.message(con, conversation, int(seq)))} if seq else {}),
                 },
                 ensure_ascii=False,
                 default=str,
@@ -128,25 +127,12 @@ def _conversation(con: duckdb.DuckDBPyConnection, what: str, as_json: bool) -> b
     table(["轮", "问 seq", "答 seq", "等待 s", "归谁", "谁答", "计入", "原因"], turns, right=(0, 1, 2, 3))
     table(["seq", "时间", "发送方", "客服", "消息", "来源"], rows, right=(0,))
     if seq:
-        _mood(con, conversation, int(seq))
+        felt.print_message(felt.message(con, conversation, int(seq)), int(seq))
     return True
 
 
-def _mood(con: duckdb.DuckDBPyConnection, conversation: str, seq: int) -> None:
-    """The mood of one message of the customer, and every gram that made it, the strongest first."""
-    said = _rows(con, "SELECT text, mood FROM messages WHERE conversation_id = ? AND seq = ? AND mood IS NOT NULL", conversation, seq)
-    by_gram = pushes.weights(con)
-    if not said:
-        return print(f"第 {seq} 条不是客户的文字,没有情绪")
-    text, mood = said[0]
-    print(f"第 {seq} 条「{text}」情绪 {mood:+.2f}")
-    if not mood or not by_gram:
-        return print("没有可说的:这句话不含情绪,或者情绪不是 shop 模型评的")
-    each = shop_model.explain(text, by_gram).pivot("class", index="gram", values="contribution")
-    total = each.select(pl.lit("合计").alias("gram"), *(pl.col(c).sum() for c in shop_model.CLASSES))
-    ordered = each.sort(pl.max_horizontal(pl.col(c).abs() for c in shop_model.CLASSES), "gram", descending=[True, False])
-    table(["字串(空的是基数)", "负面", "中性", "正面"],
-          [[gram, *(f"{v:+.3f}" for v in values)] for gram, *values in pl.concat([ordered, total]).iter_rows()], right=(1, 2, 3))  # fmt: skip
+def _as_json(found: dict[str, Any] | None) -> dict[str, Any] | None:
+    return found and found | {"pushes": felt.listed(found["pushes"])}
 
 
 def _finding(con: duckdb.DuckDBPyConnection, what: str, as_json: bool) -> bool:

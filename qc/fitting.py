@@ -69,18 +69,22 @@ def _loss(rows: Rows, w: Floats, strength: Floats, offset: Floats | None) -> tup
 
 
 def _direction(rows: Rows, xt: Any, p: Floats, gradient: Floats, strength: Floats, *, goal: float) -> Floats:
-    """The Newton direction −H⁻¹g, near enough; preconditioned by the ridge and the data's own curvature."""
+    """The Newton direction −H⁻¹g, near enough; preconditioned by the ridge and the data's own curvature.
+
+    A gradient's classes add up to 0, and so does the direction: it is sought in the coordinates of that plane, one fewer.
+    """
+    plane = _plane(p.shape[1])
 
     def curved(v: Floats) -> Floats:
-        u = rows.x @ v
+        u = (rows.x @ v) @ plane.T
         bend = rows.weight[:, None] * p * (u - (p * u).sum(axis=1, keepdims=True))
-        return np.asarray(xt @ bend + strength[:, None] * v)
+        return np.asarray(xt @ (bend @ plane) + strength[:, None] * v)
 
     squared = xt.copy()
     squared.data = squared.data**2
-    diagonal = squared @ (rows.weight[:, None] * p * (1 - p)) + strength[:, None]
-    x, r = np.zeros_like(gradient), -gradient
-    y = r / diagonal
+    diagonal = squared @ (rows.weight[:, None] * (p @ plane**2 - (p @ plane) ** 2)) + strength[:, None]
+    r = -gradient @ plane
+    x, y = np.zeros_like(r), r / diagonal
     d, ry = y.copy(), float((r * y).sum())
     for _ in range(MOST_CG):
         if float(np.linalg.norm(r)) <= goal:
@@ -91,7 +95,14 @@ def _direction(rows: Rows, xt: Any, p: Floats, gradient: Floats, strength: Float
         y = r / diagonal
         ry, before = float((r * y).sum()), ry
         d = y + ry / before * d
-    return np.asarray(x)
+    return np.asarray(x @ plane.T)
+
+
+def _plane(n: int) -> Floats:
+    """(n, n − 1): orthonormal directions that add up to 0 (Helmert), so that lengths, and with them the ridge, stay what they are."""
+    steps = np.triu(np.ones((n, n - 1)))
+    steps[np.arange(1, n), np.arange(n - 1)] = -np.arange(1.0, n)
+    return np.asarray(steps / np.linalg.norm(steps, axis=0))
 
 
 def _walk(

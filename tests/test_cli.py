@@ -1,9 +1,11 @@
 """Through the door that a user takes: commands, exit codes, what goes to stdout and what to stderr."""
 
 import json
+import math
 import re
 import subprocess
 import sys
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -141,6 +143,27 @@ def test_rules_check_fails_when_an_example_does(home: Path) -> None:
     assert done.exit_code in (1, 2) and "一定可能" in done.stdout + done.stderr
 
 
+def test_any_text_is_explained_to_the_gram(tmp_path: Path) -> None:
+    home = ("--home", str(tmp_path / "home"))
+    said = qc("explain", "--text", "没有不满意", *home).stdout
+    assert "「没有不满意」负面" in said and "合计" in said and "不满意" in said
+    told = json.loads(qc("explain", "--text", "太慢了", "--json", *home).stdout)
+    assert told["p_negative"] > 0.6 and {p["class"] for p in told["pushes"]} == {"negative", "neutral", "positive"}
+    sums = {c: sum(p["contribution"] for p in told["pushes"] if p["class"] == c) for c in ("negative", "neutral", "positive")}
+    whole = sum(math.exp(v) for v in sums.values())
+    assert all(told[f"p_{c}"] == pytest.approx(math.exp(v) / whole, abs=1e-9) for c, v in sums.items())
+    assert "按定义是中性" in qc("explain", "--text", "[图片]", *home).stdout
+    assert qc("explain", *home).exit_code == 2
+
+
+def test_a_message_of_a_talk_is_explained_in_json_too(sample_home: Path) -> None:
+    with store.open_mart(sample_home) as con:
+        conversation, seq, mood = con.execute("SELECT conversation_id, seq, mood::DOUBLE FROM messages WHERE mood < -0.5 ORDER BY ALL LIMIT 1").fetchone() or ()
+    told = json.loads(qc("explain", f"{conversation}#{seq}", "--json", "--home", str(sample_home)).stdout)["mood"]
+    assert told["mood"] == mood and told["pushes"]
+    assert "mood" not in json.loads(qc("explain", conversation, "--json", "--home", str(sample_home)).stdout)
+
+
 def test_explain_walks_to_the_row_of_the_file(sample_home: Path) -> None:
 
     with store.open_mart(sample_home) as con:
@@ -238,16 +261,20 @@ def test_a_trend_says_when_the_rules_have_changed(home: Path, tmp_path: Path) ->
     rules.mkdir()
     (home / "qc.toml").write_text('rules = ["my-rules"]', encoding="utf-8")
     (rules / "words.yaml").write_text("pack: words\ntitle: 词\ntitle_en: Words\nrules: []\n", encoding="utf-8")
-    qc("nightly", SAMPLE, "--home", home)
+    few = tmp_path / "messages.csv"
+    with (Path(SAMPLE) / "messages.csv").open(encoding="utf-8") as all_of_it:
+        few.write_text("".join(islice(all_of_it, 600)), encoding="utf-8")
+    qc("nightly", few, "--home", home)
     assert "规则包" not in qc("trend", "qa_score", "--home", home).stderr
     (rules / "words.yaml").write_text("pack: words\ntitle: 词\ntitle_en: Words\ndisguises: {微信: [围心]}\nrules: []\n", encoding="utf-8")
-    qc("nightly", SAMPLE, "--home", home)
+    qc("nightly", few, "--home", home)
     assert "那时和现在的数不能直接相比" in qc("trend", "qa_score", "--home", home).stderr
     assert "规则包" not in qc("trend", "unanswered", "--home", home).stderr
     assert "规则包" not in qc("trend", "mood_shift", "--home", home).stderr
     with store.warehouse(home) as con:  # a night later the days before are still scored with another pack
         con.execute("INSERT INTO runs SELECT run_id + 1, * EXCLUDE (run_id) FROM runs ORDER BY run_id DESC LIMIT 1")
-    assert "rescored" in (home / "reports" / "latest" / ".." / "2026-09-30" / "index.html").read_text(encoding="utf-8")
+    (index,) = (home / "reports").glob("2026-*/index.html")
+    assert "rescored" in index.read_text(encoding="utf-8")
 
 
 def test_ingest_says_who_speaks_in_the_files_just_read(home: Path, tmp_path: Path) -> None:

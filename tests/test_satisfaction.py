@@ -12,7 +12,7 @@ from pipelines import satisfaction as job
 from pipelines import store
 from pipelines.evaluate import shown
 from pipelines.labels import LabelsError
-from qc import satisfaction
+from qc import satisfaction, selection
 from tests.conftest import SHARED
 
 PAGE = Path(__file__).parents[1] / "docs" / "satisfaction.md"
@@ -102,6 +102,27 @@ def test_without_a_model_it_is_null_with_a_reason(sample_home: Path) -> None:
         assert con.execute("SELECT reason FROM gaps WHERE metric = 'predicted_csat'").fetchall() == [
             ("no_satisfaction_model",)
         ]
+
+
+def test_who_rates_is_told(sample_home: Path) -> None:
+    found = job.who_rates(sample_home)
+    assert len(found) == len(job.WHO) and all(len(row) == 4 for row in found)
+    with store.open_mart(sample_home) as con:
+        rated, others = con.execute(
+            "SELECT avg(mood_end::DOUBLE) FILTER (WHERE r.n > 0), avg(mood_end::DOUBLE) FILTER (WHERE r.n IS NULL) FROM conversations "
+            "LEFT JOIN (SELECT conversation_id, count(*) AS n FROM ratings WHERE stars IS NOT NULL GROUP BY ALL) r USING (conversation_id)"
+        ).fetchone() or (0, 0)
+    first = next(row for row in found if row[0].startswith("后三分之一"))
+    assert (float(first[1]) > float(first[2])) == (rated > others)
+
+
+def test_the_rated_stand_apart_where_they_do() -> None:
+    features = satisfaction.talks(told()[0]).features
+    happy = features.filter(pl.col("mood_end") > 0)["conversation_id"]
+    rows = {f: (a, b, low) for f, a, b, _, low, _ in selection.compared(features, happy).iter_rows()}
+    rated, unrated, low = rows["mood_end"]
+    assert rated == pytest.approx(0.8) and unrated == pytest.approx(-0.9) and low > 1.6
+    assert rows["n_customer"][:2] == pytest.approx((3, 3)) and "longest_wait_s" not in rows
 
 
 def test_nothing_to_undo_is_said(tmp_path: Path) -> None:

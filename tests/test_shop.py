@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines import shop_weights
-from qc import grams, learning, sentiment, shop
+from qc import fitting, grams, learning, sentiment, shop
+from qc.fitting import Rows
 from qc.learning import Labelled, Recipe
 from qc.shop import Weights
 
@@ -102,6 +103,22 @@ def test_what_everybody_would_say(weights: Weights, text: str, wanted: str) -> N
 def test_the_shipped_weights_are_what_trains_out(weights: Weights) -> None:
     again = shop_weights.default()
     assert again.version == weights.version
+
+
+@pytest.mark.parametrize("n", [2, 3])
+def test_the_fit_is_where_the_slope_is_level(n: int) -> None:
+    """Not a coordinate may fall further: what is found in one coordinate fewer is found in all."""
+    from scipy import sparse
+
+    rng = np.random.default_rng(n)
+    x, label = rng.normal(size=(60, 4)), rng.integers(0, n, 60)
+    known = np.ones((60, n), np.bool_)
+    known[:20, n - 1] = label[:20] == n - 1  # a set that does not tell the last class apart
+    rows, ridge = Rows(sparse.csr_array(x), label, known, rng.random(60)), np.full(4, 0.2)
+    w = fitting.fit(rows, strength=ridge)
+    p = fitting.probability(x @ w, known)
+    slope = x.T @ (rows.weight[:, None] * (p - np.eye(n)[label])) + ridge[:, None] * w
+    assert np.abs(slope).max() < 1e-8 and np.abs(w.sum(axis=1)).max() < 1e-9 and np.abs(w).max() > 0.05
 
 
 def test_a_question_when_is_no_complaint(weights: Weights) -> None:
