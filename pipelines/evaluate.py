@@ -170,14 +170,24 @@ def page(home: Path, sets: Path, folder: Path, plots: Path | None, draws: int = 
         plot = f"sentiment-{one.id}.svg"
         if plots:
             (plots / plot).write_text(reliability(verdicts), encoding="utf-8")
-        parts += [f"\n## {one.title}\n*{one.title_en}*\n\n", _as_table(verdicts), f"\n![校准图]({plot})\n"]
+        parts += [f"\n## {one.title}\n*{one.title_en}*\n\n", _as_table(verdicts), reached(one, verdicts[0]), f"\n![校准图]({plot})\n"]
         if one.salt:
             other = judge(labels.unseen(labelled, one.salt), known, draws)
             parts += [
                 f"\n### 其中没看过的一半\n*{one.title_en}: the half that was never looked at*\n\n",
                 _as_table(other),
+                reached(one, other[0]),
             ]
     return "".join(parts)
+
+
+def reached(one: EvaluationSet, v: Verdict) -> str:
+    """Which of the set's marks the model reached; why one is missed stands in docs/DECISIONS.md."""
+    wanted = [(key, "≥", mark, v.measured[key].value >= mark) for key, mark in one.least.items()]
+    wanted += [(key, "≤", mark, v.measured[key].value <= mark) for key, mark in one.most.items()]
+    said = [f"{MEASURES[key][0]} {sign} {mark:g} {'到了' if is_met else f'**没有到({v.measured[key].value:.3f})**'}" for key, sign, mark, is_met in wanted]
+    why = "原因见 [DECISIONS.md](DECISIONS.md)。" if not all(is_met for *_, is_met in wanted) else ""
+    return f"\n应达(`{v.backend}`):{';'.join(said)}。{why}\n" if said else ""
 
 
 def _as_table(verdicts: Sequence[Verdict]) -> str:

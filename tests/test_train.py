@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from pathlib import Path
 
 import polars as pl
@@ -143,6 +144,18 @@ def test_what_says_nothing_is_no_mistake_to_read(home: Path, tmp_path: Path) -> 
 def test_the_published_figures_are_current(home: Path) -> None:
     again = evaluate.page(home, SETS, SHARED, None, draws=2)
     assert values(again) == values(PAGE.read_text("utf-8"))
+
+
+def test_what_is_missed_is_said() -> None:
+    """Every mark of the sets has its verdict on the page, and the verdict follows from the figure beside it."""
+    page = PAGE.read_text("utf-8")
+    told = re.findall(r"^应达.*$", page, flags=re.M)
+    assert len(told) == 3 and "AUC 负对其余 ≥ 0.75 到了" in told[0]
+    for line in told:
+        table = page[: page.index(line)]
+        for name, sign, mark, verdict in re.findall(r"([^:;。]+?) ([≥≤]) ([\d.]+) (到了|\*\*没有到)", line):
+            value = float(re.findall(rf"\| {re.escape(name)} [^|]*\| ([\d.]+)", table)[-1])
+            assert (value >= float(mark) if sign == "≥" else value <= float(mark)) == (verdict == "到了")
 
 
 def values(page: str) -> list[str]:
