@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import polars as pl
 
 from pipelines import labels, scoring
 from pipelines.labels import EvaluationSet, Labels
@@ -15,6 +16,7 @@ from pipelines.terminal import table
 from qc import judging, sentiment
 from qc.judging import Case, Estimate
 from qc.shop import CLASSES
+from qc.snow import Ints
 from reports import charts
 
 # Measure → its Chinese and English name, in the order shown.
@@ -104,11 +106,18 @@ def _show_one(labelled: Labels, verdicts: Sequence[Verdict], own: Verdict, most:
             [[head[r], *(int(counts[r, k]) for k in kept)] for r in kept],
             right=range(1, 4),
         )
-    print(f"\n{own.model} 错得最自信的 {most} 句:")
-    wrong = judging.mistakes(own.case, most)
     texts = labelled.rows["text"]
+    wrong, unsaid = worst(own.case, texts, most)
+    print(f"\n{own.model} 错得最自信的 {len(wrong)} 句" + (f"(另有 {unsaid} 句空的、表情或占位符,按定义是中性,不列):" if unsaid else ":"))
     table(["标注", "负面", "中性", "正面", "原话"],
           [[list(ZH.values())[own.case.label[r]], *(f"{p:.2f}" for p in own.case.p[r]), texts[int(r)]] for r in wrong])  # fmt: skip
+
+
+def worst(case: Case, texts: pl.Series, most: int) -> tuple[Ints, int]:
+    """Rows of the surest mistakes among texts that say something, and how many of the others are wrong: those are neutral by definition."""
+    wrong = judging.mistakes(case, len(texts))
+    says = texts.to_frame("text").select(sentiment.says_something("text"))["text"].to_numpy()
+    return wrong[says[wrong]][:most], int((~says[wrong]).sum())
 
 
 def measured(verdicts: Sequence[Verdict]) -> list[list[str]]:
@@ -161,14 +170,24 @@ def page(home: Path, sets: Path, folder: Path, plots: Path | None, draws: int = 
         plot = f"sentiment-{one.id}.svg"
         if plots:
             (plots / plot).write_text(reliability(verdicts), encoding="utf-8")
-        parts += [f"\n## {one.title}\n*{one.title_en}*\n\n", _as_table(verdicts), f"\n![校准图]({plot})\n"]
+        parts += [f"\n## {one.title}\n*{one.title_en}*\n\n", _as_table(verdicts), reached(one, verdicts[0]), f"\n![校准图]({plot})\n"]
         if one.salt:
             other = judge(labels.unseen(labelled, one.salt), known, draws)
             parts += [
                 f"\n### 其中没看过的一半\n*{one.title_en}: the half that was never looked at*\n\n",
                 _as_table(other),
+                reached(one, other[0]),
             ]
     return "".join(parts)
+
+
+def reached(one: EvaluationSet, v: Verdict) -> str:
+    """Which of the set's marks the model reached; why one is missed stands in docs/DECISIONS.md."""
+    wanted = [(key, "≥", mark, v.measured[key].value >= mark) for key, mark in one.least.items()]
+    wanted += [(key, "≤", mark, v.measured[key].value <= mark) for key, mark in one.most.items()]
+    said = [f"{MEASURES[key][0]} {sign} {mark:g} {'到了' if is_met else f'**没有到({v.measured[key].value:.3f})**'}" for key, sign, mark, is_met in wanted]
+    why = "原因见 [DECISIONS.md](DECISIONS.md)。" if not all(is_met for *_, is_met in wanted) else ""
+    return f"\n应达(`{v.backend}`):{';'.join(said)}。{why}\n" if said else ""
 
 
 def _as_table(verdicts: Sequence[Verdict]) -> str:

@@ -45,6 +45,8 @@ class EvaluationSet(Layout):
     title_en: str
     file: str
     salt: str | None = None  # of the digest that splits the groups into those that were looked at and the others
+    least: dict[str, float] = {}  # measure → what the shipped model is to reach at least …
+    most: dict[str, float] = {}  # … or at most
 
 
 class Labels(NamedTuple):

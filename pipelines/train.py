@@ -12,7 +12,7 @@ import polars as pl
 from pipelines import shop_weights, store
 from pipelines.labels import Labels, LabelsError
 from pipelines.shop_weights import OWN
-from qc import judging, learning, shop
+from qc import judging, learning, sentiment
 from qc.judging import Case, Estimate
 from qc.learning import Labelled, Recipe
 from qc.shop import CLASSES, Weights
@@ -75,7 +75,7 @@ def try_out(home: Path, given: Sequence[Labels]) -> Outcome:
         )
     held = _held_out(shipped, own, is_new)
     case = Case(held, label[is_new], group[is_new])
-    now = shop.score(own.texts.filter(pl.Series(is_new)), in_use)
+    now = _said(own.texts.filter(pl.Series(is_new)), in_use)
     by = "log_loss" if (label == judging.NEUTRAL).any() else "auc_polar"
     gained = judging.differences(case, now)
     is_better = gained[by].high < 0 if by == "log_loss" else gained[by].low > 0
@@ -99,8 +99,13 @@ def _held_out(base: Weights, own: Labelled, is_wanted: Bools) -> Floats:
         inside = fold != k
         part = own._replace(texts=own.texts.filter(pl.Series(inside)), label=own.label[inside], group=own.group[inside],
                             weight=own.weight[inside])  # fmt: skip
-        p[~inside] = shop.score(own.texts.filter(pl.Series(~inside)), learning.adapt(base, part, OWN_RECIPE, "fold"))
+        p[~inside] = _said(own.texts.filter(pl.Series(~inside)), learning.adapt(base, part, OWN_RECIPE, "fold"))
     return p[is_wanted]
+
+
+def _said(texts: pl.Series, weights: Weights) -> Floats:
+    """Probabilities as the shop would see them: what says nothing is neutral whatever was learnt."""
+    return sentiment.score(texts, model=sentiment.shop_model(weights)).select(sentiment.PROBABILITIES).to_numpy()
 
 
 def _marks(rows: pl.DataFrame) -> Ints:

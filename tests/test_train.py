@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from pathlib import Path
 
 import polars as pl
@@ -131,10 +132,30 @@ def test_eval_sets_the_models_side_by_side(home: Path, slang: Path) -> None:
     assert ask("eval", "--home", home)[0] == 2
 
 
+def test_what_says_nothing_is_no_mistake_to_read(home: Path, tmp_path: Path) -> None:
+    """It is neutral by definition, so that its label teaches nobody anything; how many there are is said."""
+    rows = [("[电话]", "正面"), ("", "正面"), ("😀", "负面"), ("谢谢", "负面"), ("太差了", "正面"), ("什么时候发货", "中性")]
+    pl.DataFrame(rows, schema=["内容", "情绪"], orient="row").write_csv(tmp_path / "标.csv")
+    said = ask("eval", tmp_path / "标.csv", "--text", "内容", "--label", "情绪", "--home", home)[1].split("错得最自信的")[1]
+    assert "另有 3 句空的、表情或占位符" in said and "谢谢" in said and "太差了" in said and "[电话]" not in said
+
+
 @pytest.mark.skipif(not SHARED.exists(), reason="needs the shared data")
 def test_the_published_figures_are_current(home: Path) -> None:
     again = evaluate.page(home, SETS, SHARED, None, draws=2)
     assert values(again) == values(PAGE.read_text("utf-8"))
+
+
+def test_what_is_missed_is_said() -> None:
+    """Every mark of the sets has its verdict on the page, and the verdict follows from the figure beside it."""
+    page = PAGE.read_text("utf-8")
+    told = re.findall(r"^应达.*$", page, flags=re.M)
+    assert len(told) == 3 and "AUC 负对其余 ≥ 0.75 到了" in told[0]
+    for line in told:
+        table = page[: page.index(line)]
+        for name, sign, mark, verdict in re.findall(r"([^:;。]+?) ([≥≤]) ([\d.]+) (到了|\*\*没有到)", line):
+            value = float(re.findall(rf"\| {re.escape(name)} [^|]*\| ([\d.]+)", table)[-1])
+            assert (value >= float(mark) if sign == "≥" else value <= float(mark)) == (verdict == "到了")
 
 
 def values(page: str) -> list[str]:
