@@ -9,6 +9,7 @@ from typing import NamedTuple
 import polars as pl
 from polars.exceptions import PolarsError
 from pydantic import BaseModel, ConfigDict, ValidationError
+from ruamel.yaml.error import YAMLError
 
 from pipelines.resources import read_yaml
 from pipelines.sources import lines
@@ -93,7 +94,7 @@ def sets(path: Path) -> list[EvaluationSet]:
     try:
         listed = read_yaml(path)["sets"]
         return [EvaluationSet.model_validate(one) for one in listed]
-    except (ValidationError, KeyError, TypeError) as e:
+    except (ValidationError, YAMLError, KeyError, TypeError) as e:
         raise LabelsError(f"{path}: {e}") from e
 
 

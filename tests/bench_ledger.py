@@ -1,4 +1,4 @@
-"""How fast is the attribution ledger? `python tests/bench_ledger.py 1000000:10000000` prints a line a step; nothing is asserted.
+"""How fast is the attribution ledger? `python -m tests.bench_ledger 1000000:10000000` prints a line a step; nothing is asserted.
 
 A million paid orders and ten million messages of 40 agents. The yardstick is DuckDB's plain hash join of the two tables on
 customer in the same run: of the columns that the ledger needs, made into a table, and merely counted. CPU time beside the
@@ -7,8 +7,6 @@ wall's; every step runs in a process of its own, so that its peak memory is its 
 
 from __future__ import annotations
 
-import os
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -21,7 +19,7 @@ import polars as pl
 from pipelines import settings
 from pipelines.resources import data_dir
 from qc import attribution, dialogue, frames
-from tests.bench_turns import Cost, clock, messages
+from tests.bench_turns import Cost, clock, measured, messages
 
 NEEDED = "o.shop, o.order_id, o.created_at, o.paid_at, o.paid_fen, m.agent, m.conversation_id, m.seq, m.sent_at"
 
@@ -71,21 +69,12 @@ STEPS: dict[str, tuple[Callable[[str, Path], Cost], str]] = {
 }
 
 
-def measured(step: str, folder: Path) -> tuple[Cost, float]:
-    """The cost of a step and the peak memory (MB) of the process that does nothing else."""
-    told = folder / "seconds"
-    process = subprocess.Popen([sys.executable, "-m", "tests.bench_ledger", "--step", step, str(folder)])
-    _, status, usage = os.wait4(process.pid, 0)
-    if status:
-        raise RuntimeError(f"「{step}」 ended with {status}")
-    return Cost(*map(float, told.read_text().split())), usage.ru_maxrss / 1024
-
-
 def main() -> None:
     """A line a step, each as a multiple of both joins."""
     if sys.argv[1:2] == ["--step"]:
         work, what = STEPS[sys.argv[2]]
-        (Path(sys.argv[3]) / "seconds").write_text(" ".join(map(str, work(what, Path(sys.argv[3])))))
+        folder, told = map(Path, sys.argv[3:])
+        told.write_text(" ".join(map(str, work(what, folder))))
         return
     for size in sys.argv[1:] or ["100000:1000000"]:
         n_orders, n_messages = map(int, size.split(":"))
@@ -95,7 +84,7 @@ def main() -> None:
             orders(n_orders, said).write_parquet(Path(name) / "orders.parquet")
             joins: list[Cost] = []
             for step in STEPS:
-                cost, peak = measured(step, Path(name))
+                cost, peak = measured("tests.bench_ledger", step, Path(name))
                 joins = joins if len(joins) == 2 else [*joins, cost]
                 wall, cpu = (" and ".join(f"{getattr(cost, k) / getattr(j, k):.1f}" for j in joins) for k in Cost._fields)
                 print(f"{size}  {step:28} {cost.wall:6.2f} s, CPU {cost.cpu:6.2f} s; x the joins: wall {wall}, CPU {cpu}; peak {peak:,.0f} MB", flush=True)

@@ -1,4 +1,4 @@
-"""How fast are turns and their figures? `python tests/bench_turns.py 1000000 10000000` prints a line a size; nothing is asserted.
+"""How fast are turns and their figures? `python -m tests.bench_turns 1000000 10000000` prints a line a size; nothing is asserted.
 
 The yardstick is DuckDB sorting the same table by conversation and time in the same run, which any way of making turns has to
 do; CPU time beside the wall's, for a machine that others use too. Every step runs in a process of its own, so that its peak
@@ -103,10 +103,10 @@ STEPS: dict[str, tuple[Callable[[str, Path, Path], Cost], str]] = {
 }
 
 
-def measured(step: str, table: Path, mart: Path) -> tuple[Cost, float]:
-    """The cost of a step and the peak memory (MB) of the process that does nothing else."""
-    told = table.with_suffix(".seconds")
-    process = subprocess.Popen([sys.executable, __file__, "--step", step, str(table), str(mart), str(told)])
+def measured(module: str, step: str, *places: Path) -> tuple[Cost, float]:
+    """The cost of a bench's step, run as `-m module --step step places… told`, and the peak memory (MB) of the process that does nothing else."""
+    told = places[0].with_suffix(".seconds")
+    process = subprocess.Popen([sys.executable, "-m", module, "--step", step, *map(str, places), str(told)])
     _, status, usage = os.wait4(process.pid, 0)
     if status:
         raise RuntimeError(f"「{step}」 ended with {status}")
@@ -127,7 +127,7 @@ def main() -> None:
             messages(n).write_parquet(table)
             sorts: list[Cost] = []
             for step in STEPS:
-                cost, peak = measured(step, table, Path(folder) / "mart.duckdb")
+                cost, peak = measured("tests.bench_turns", step, table, Path(folder) / "mart.duckdb")
                 sorts = sorts if len(sorts) == 2 else [*sorts, cost]
                 wall, cpu = (
                     " and ".join(f"{getattr(cost, k) / getattr(s, k):.2f}" for s in sorts) for k in Cost._fields

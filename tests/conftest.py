@@ -3,7 +3,7 @@
 import fcntl
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -73,3 +73,15 @@ def night(
 ) -> nightly.Night:
     """The whole night without pages, unless they are asked for."""
     return nightly.night(list(inputs), nightly.Request(home, **wishes), progress=quiet, step=quiet, pages=pages)  # type: ignore[arg-type]
+
+
+def export(folder: Path, talks: Mapping[str, Sequence[str]]) -> Path:
+    """Talks of lines 「客:…」 and 「甲:…」 (who is named is an agent) as messages.csv: a day and a customer each, a line a minute."""
+    rows = ["shop,channel,conversation_id,sent_at,sender_kind,agent,customer,text"]
+    for n, (talk, lines) in enumerate(talks.items()):
+        for i, (who, text) in enumerate(line.split(":", 1) for line in lines):
+            kind, agent = ("customer", "") if who == "客" else ("agent", who)
+            rows.append(f'云,web,{talk},2026-05-0{n + 1} 10:0{i}:00,{kind},{agent},c{n},"{text}"')
+    file = folder / "messages.csv"
+    file.write_text("\n".join(rows), encoding="utf-8")
+    return file

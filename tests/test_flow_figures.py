@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from pipelines import store
-from tests.conftest import night
+from tests.conftest import export, night
 
 TALKS = {
     # asks, recommends, greets; the customer bargains and is answered; no farewell: 4 of 5
@@ -20,14 +20,7 @@ TALKS = {
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("flow")
-    rows = ["shop,channel,conversation_id,sent_at,sender_kind,agent,customer,text"]
-    for n, (talk, lines) in enumerate(TALKS.items()):
-        for i, (who, text) in enumerate(line.split(":", 1) for line in lines):
-            kind, agent = ("customer", "") if who == "客" else ("agent", who)
-            rows.append(f'云,web,{talk},2026-05-0{n + 1} 10:0{i}:00,{kind},{agent},c{n},"{text}"')
-    file = folder / "messages.csv"
-    file.write_text("\n".join(rows), encoding="utf-8")
-    night(folder / "home", file)
+    night(folder / "home", export(folder, TALKS))
     return folder / "home"
 
 

@@ -81,3 +81,15 @@ def test_real_replies_are_told_apart(split: str, accuracy: float, accused_rightl
     n = confusion([(label, texts[c, int(k)]) for s, label, c, k in rows("jddc_replies.tsv") if s == split])
     assert (n["1", True] + n["0", False]) / sum(n.values()) >= accuracy
     assert n["0", False] / (n["0", False] + n["1", False]) >= accused_rightly
+
+
+@pytest.mark.parametrize(
+    ("name", "load"),
+    [("substance", settings.substance), ("sender_patterns", settings.sender_patterns), ("topics", settings.case_lexicons)],
+)
+def test_a_torn_lexicon_of_the_shop_is_named(tmp_path: Path, name: str, load: object) -> None:
+    file = tmp_path / "lexicons" / f"{name}.yaml"
+    file.parent.mkdir()
+    file.write_text("words: [好的, 亲\n", encoding="utf-8")
+    with pytest.raises(settings.SettingsError, match=f"{name}.yaml"):
+        load(tmp_path)  # type: ignore[operator]

@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from pipelines import store
 from pipelines.cli import app
-from tests.conftest import night
+from tests.conftest import export, night
 
 TALK = ["客:能便宜点吗", "甲:您好亲,加我微信", "客:哦", "甲:五星好评返现3元,谢谢光临"]
 
@@ -17,12 +17,7 @@ TALK = ["客:能便宜点吗", "甲:您好亲,加我微信", "客:哦", "甲:五
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One talk with two redlines, of which a person confirmed the first and rejected the second at last."""
     folder = tmp_path_factory.mktemp("veto")
-    rows = ["shop,channel,conversation_id,sent_at,sender_kind,agent,customer,text"]
-    for i, (who, text) in enumerate(line.split(":", 1) for line in TALK):
-        kind, agent = ("customer", "") if who == "客" else ("agent", who)
-        rows.append(f'云,web,one,2026-05-01 10:0{i}:00,{kind},{agent},c,"{text}"')
-    file = folder / "messages.csv"
-    file.write_text("\n".join(rows), encoding="utf-8")
+    file = export(folder, {"one": TALK})
     night(folder / "home", file)
     with store.warehouse(folder / "home") as con:
         for n, rule, verdict in (("1", "OFF_PLATFORM", "confirmed"), ("2", "CASH_FOR_PRAISE", "confirmed"), ("3", "CASH_FOR_PRAISE", "rejected")):
