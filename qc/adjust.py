@@ -21,14 +21,14 @@ def observed_expected(cases: pl.DataFrame, strata: Sequence[str], *, least: int 
     expected, moved by their skewness (the first term of Cornish and Fisher's expansion): else a few large amounts lift it off the
     truth. NULL where the others have no cases at all. Indirect standardisation; an association, no proof.
     """
-    rows = cases.with_columns(pl.col("value").cast(pl.Float64)).sort("shop", "part", *strata, "value")  # sums to the last digit
+    rows = cases.with_columns(pl.col("value").cast(pl.Float64)).sort(
+        "shop", "part", *strata, "value"
+    )  # sums to the last digit
     rows = rows.with_columns(case=pl.int_range(pl.len()))
     levels = [_others(rows, list(strata[:k]), least) for k in range(len(strata), -1, -1)]
     found = rows.select("case", "shop", "part", "value")
     for k, level in enumerate(levels):
-        found = found.join(
-            level.rename({c: f"{c}_{k}" for c in MOMENTS}), on="case", how="left", maintain_order="left"
-        )
+        found = found.join(level.rename({c: f"{c}_{k}" for c in MOMENTS}), on="case", how="left", maintain_order="left")
     found = found.with_columns(
         *(pl.coalesce(f"{c}_{k}" for k in range(len(levels))).alias(c) for c in MOMENTS),
         is_coarse=pl.all_horizontal(*(pl.col(f"mean_{k}").is_null() for k in range(len(levels) - 1)))
@@ -68,7 +68,12 @@ def _others(rows: pl.DataFrame, strata: list[str], least: int) -> pl.DataFrame:
     enough = both.filter(pl.col("n") >= (least if strata else 1)).with_columns(pl.col("s1", "s2", "s3") / pl.col("n"))
     mean, second, third = (pl.col(c) for c in ("s1", "s2", "s3"))
     enough = enough.select(
-        *cell, "part", "n", mean=mean, var=(second - mean**2).clip(lower_bound=0), third=third - 3 * mean * second + 2 * mean**3
+        *cell,
+        "part",
+        "n",
+        mean=mean,
+        var=(second - mean**2).clip(lower_bound=0),
+        third=third - 3 * mean * second + 2 * mean**3,
     )
     placed = rows.join(enough, on=[*cell, "part"], nulls_equal=True)
     return placed.select("case", *MOMENTS)

@@ -42,7 +42,9 @@ def parents(orders: pl.DataFrame) -> pl.DataFrame:
     """
     key = pl.coalesce("parent_order_id", "order_id")
     paid = orders.filter(pl.col("paid_at").is_not_null())
-    itself = paid.filter(pl.col("parent_order_id").is_null() & (pl.col("paid_fen") > 0)).select("shop", parent_order_id="order_id")
+    itself = paid.filter(pl.col("parent_order_id").is_null() & (pl.col("paid_fen") > 0)).select(
+        "shop", parent_order_id="order_id"
+    )
     paid = paid.join(itself.unique(), on=["shop", "parent_order_id"], how="anti").with_columns(order_id=key)
     merged = paid.sort("created_at", "source_id", "source_row").group_by("shop", "order_id", maintain_order=True).agg(
         pl.col("channel", "customer", "status", "source_id", "source_row").first(),

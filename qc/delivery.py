@@ -110,7 +110,9 @@ def is_possible(folded: pl.Expr) -> pl.Expr:
         return pl.all_horizontal([folded.str.contains(loosened(p.pattern)) for p in patterns])
 
     is_field = folded.str.contains(r"[:=\"]") & has(_ADDRESS_LABEL, _LOCAL)
-    return has(_LABELLED) | is_field | (has(_STREET) & (has(_DETAIL) | has(_BLOCK)) & (has(_ADDRESS_LABEL) | has(_START)))
+    return (
+        has(_LABELLED) | is_field | (has(_STREET) & (has(_DETAIL) | has(_BLOCK)) & (has(_ADDRESS_LABEL) | has(_START)))
+    )
 
 
 def addresses(text: str) -> Iterator[tuple[int, int]]:

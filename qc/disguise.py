@@ -15,10 +15,10 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 
-from qc.reading import Ints, Reading, Words, as_strings, found, gaps, read_as, words, written
+from qc.reading import GAP, Ints, Reading, Words, as_strings, found, gaps, read_as, some, stretches, words, written
 from qc.text import fold_text
 
-_KEPT = frozenset(",。!?;:、[]\n")
+_KEPT = frozenset(",。!?;:、[]\n" + GAP)
 _DIGITS = dict(zip("〇零一二三四五六七八九壹贰叁肆伍陆柒捌玖❶❷❸❹❺❻❼❽❾➀➁➂➃➄➅➆➇➈", "00" + "123456789" * 4, strict=True))
 
 
@@ -45,18 +45,27 @@ def undisguise(texts: pl.Series, key: Key) -> pl.Series:
     >>> undisguise(pl.Series(["加.Ｖ 信", "我 不 能,好"]), key_of := key({"微信": ["v信"]})).to_list()
     ['加微信', '我不能,好']
     """
-    return pl.Series(texts.name, as_strings(undisguised(written(texts), key)), dtype=pl.String)
+    meant = undisguised(written(texts), key)
+    return as_strings(meant.spelt).scatter(meant.texts, as_strings(meant.reworded)).alias(texts.name)
 
 
-def undisguised(read: Reading, key: Key) -> Reading:
-    """A reading as it was meant; what replaces a way of writing stands where the whole of that way stood."""
+class Meant(NamedTuple):
+    """Texts as they were meant: what replaces a way of writing stands where the whole of that way stood."""
+
+    spelt: Reading  # of all texts, without what only stands between
+    reworded: Reading  # of those with ways of writing around a word, with the words in their place
+    texts: Ints  # the numbers of those
+
+
+def undisguised(read: Reading, key: Key) -> Meant:
+    """A written reading as it was meant."""
     spelt = read_as(read, lambda c: _spelt(c, key.marks))
-    is_kept = (spelt.alphabet > 0)[read.row]
-    is_kept[gaps(read)] = True
-    at = np.flatnonzero(is_kept)
+    at = np.flatnonzero((spelt.alphabet > 0)[read.row])
     start = np.append(0, np.searchsorted(at, gaps(read)) + 1)
-    meant = spelt._replace(row=read.row[at], start=start, since=read.since[at], until=read.until[at])
-    return _reworded(meant, key)
+    spelt = spelt._replace(row=read.row[at], start=start, since=at, until=at + 1)
+    begin, _ = found(spelt, _ways(key))
+    texts = np.unique(np.searchsorted(spelt.start, begin, side="right") - 1)
+    return Meant(spelt, _reworded(some(spelt, texts), key), texts)
 
 
 def _reworded(read: Reading, key: Key) -> Reading:
@@ -66,21 +75,18 @@ def _reworded(read: Reading, key: Key) -> Reading:
         return read
     n_from, n_to = (np.array([len(w) for w in of], np.int64)[which] for of in (key.ways, key.words))
     is_left = np.ones(read.row.size, np.bool_)
-    is_left[_stretches(begin, n_from)] = False
+    is_left[stretches(begin, n_from)] = False
     left = np.flatnonzero(is_left)
     into = np.repeat(np.searchsorted(left, begin), n_to)
+    taken = np.insert(left, into, np.repeat(begin, n_to))  # of the reading before, place by place
+    new = into + np.arange(into.size)
     alphabet = np.append(read.alphabet, np.array([ord(c) for word in key.words for c in word], np.uint32))
     first = read.alphabet.size + np.cumsum([0, *map(len, key.words)])[which]  # of the word's characters in it
-    row = read.row[left].astype(np.promote_types(read.row.dtype, np.min_scalar_type(alphabet.size)))
+    row, until = read.row[taken], read.until[taken]
+    row[new], until[new] = stretches(first, n_to), np.repeat(read.until[begin + n_from - 1], n_to)
     moved = np.append(0, np.cumsum(n_to))[np.searchsorted(begin, gaps(read))]
-    return Reading(
-        np.insert(row, into, _stretches(first, n_to)),
-        alphabet,
-        np.append(0, np.searchsorted(left, gaps(read)) + moved + 1),
-        np.insert(read.since[left], into, np.repeat(read.since[begin], n_to)),
-        np.insert(read.until[left], into, np.repeat(read.until[begin + n_from - 1], n_to)),
-        read.written,
-    )
+    start = np.append(0, np.searchsorted(left, gaps(read)) + moved + 1)
+    return Reading(row, alphabet, start, read.since[taken], until, read.written)
 
 
 def _leftmost(read: Reading, key: Key) -> tuple[Ints, Ints]:
@@ -94,12 +100,6 @@ def _leftmost(read: Reading, key: Key) -> tuple[Ints, Ints]:
             done = begin + len(key.ways[n])
     begins, ways = np.array(chosen, np.int64).reshape(-1, 2).T
     return begins, ways
-
-
-def _stretches(begin: Ints, long: Ints) -> Ints:
-    """Every place of stretches that begin somewhere and are so long."""
-    places: Ints = np.arange(int(long.sum()), dtype=np.int64) + np.repeat(begin - (np.cumsum(long) - long), long)
-    return places
 
 
 @cache

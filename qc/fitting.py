@@ -35,7 +35,9 @@ def fit(
     Newton steps by conjugate gradients with halving (Nocedal & Wright, Numerical Optimization, algorithm 7.1).
     """
     nothing = np.zeros((rows.x.shape[1], rows.known.shape[1]))
-    w = nothing if start is None else start - start.mean(axis=1, keepdims=True)  # what all classes share says nothing and costs
+    w = (
+        nothing if start is None else start - start.mean(axis=1, keepdims=True)
+    )  # what all classes share says nothing and costs
     xt = rows.x.T.tocsr()
     value, p, gradient = _slope(rows, xt, nothing, strength, offset)
     least = enough * float(np.linalg.norm(gradient))

@@ -15,10 +15,12 @@ import polars as pl
 
 from qc import frames
 from qc.conditions import Condition, asked, inner
+from qc.reading import Ints
 from qc.rule import Rule
 from qc.text import fold
 
 PLACE: frames.Noun = {"i": pl.UInt32, "start": pl.Int32, "end": pl.Int32, "is_whole": pl.Boolean}
+TURN = ("turn", "asked_seq", "answered_seq", "wait_s", "is_answered", "needs_reply")  # what is asked of frames.Turn
 NOWHERE = frames.empty(PLACE)  # of most rules in most talks: whatever is empty is passed on as it is
 
 
@@ -33,13 +35,21 @@ class Beside(NamedTuple):
 class Talk(NamedTuple):
     """The messages as the rules see them."""
 
-    said: pl.DataFrame  # effective and asking messages: i, conversation_id, seq, talk, who, agent, text, long (characters), is_spoken, nth …
+    # Effective and asking messages: i, conversation_id, seq, talk, is_agent, agent, text, long (characters), is_spoken; nth
+    # and nth_last of their side; asked: the bubble the customer said last; agent_no and speaker: see `listening`; turn, where a rule asks.
+    said: pl.DataFrame
+    begin: Ints  # the bubble that each talk begins with
     messages: pl.DataFrame  # frames.Message
-    turns: pl.DataFrame  # frames.Turn
+    turns: pl.DataFrame  # talk and TURN, in order
     words: Mapping[tuple[str, str], pl.DataFrame]  # (rule_id, leaf) → places of words and patterns
     rules: Mapping[str, Rule]
     beside: Beside
-    findings: dict[str, pl.DataFrame]  # FOUND of the rules that have been run, for those that look to them
+    findings: dict[str, pl.DataFrame]  # (i, start, end) of the rules that have been run, for those that look to them
+
+
+def keys(talk: pl.Series, seq: pl.Series) -> Ints:
+    """(talk, seq) as one number, in the order of the two."""
+    return np.asarray(talk.to_numpy() << 32 | seq.to_numpy())
 
 
 class Asked(NamedTuple):
@@ -150,8 +160,8 @@ def sentiment(asked: Asked) -> pl.DataFrame:
 def slow(asked: Asked) -> pl.DataFrame:
     """The answers for which the customer waited longer than so many seconds."""
     late = asked.talk.turns.filter(pl.col("wait_s") > asked.value)
-    late = late.select("conversation_id", seq="answered_seq")
-    return whole(asked.talk.said.join(late, on=["conversation_id", "seq"], how="semi"))
+    late = late.select("talk", seq="answered_seq")
+    return whole(asked.talk.said.join(late, on=["talk", "seq"], how="semi"))
 
 
 def finding_of(asked: Asked) -> pl.DataFrame:
@@ -201,7 +211,7 @@ def _in_enough(parts: list[npt.NDArray[np.uint32]], at_least: int) -> npt.NDArra
 
 def bubbles(talk: Talk, rule: Rule, *columns: str) -> pl.DataFrame:
     """What the rule's speaker wrote or said: i, long and the columns asked for."""
-    is_spoken = (pl.col("who") == rule.who) & pl.col("is_spoken")
+    is_spoken = (pl.col("is_agent") == (rule.who == "agent")) & pl.col("is_spoken")
     return talk.said.select("i", "long", *columns, is_spoken_=is_spoken).filter("is_spoken_").drop("is_spoken_")
 
 

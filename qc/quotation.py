@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import polars as pl
 
-from qc.text import fold
-
 _BREAK = r",。!?;…~\s、"  # ends a clause, in folded text
 _QUOTES = (("「", "」"), ("『", "』"), ("“", "”"), ("‘", "’"), ("《", "》"))
 _TELLING = ("说", "讲", "问", "提到", "反馈", "反映", "写", "发的", "意思是")
@@ -16,30 +14,25 @@ _REPORTED = (
 _ECHO = 4  # characters of a clause that repeats the customer's last bubble, from which on it is a quotation: ours
 
 
-def own(places: pl.DataFrame, texts: pl.Series) -> pl.DataFrame:
-    """places(text_id, start, end, …) in distinct texts -> those in the speaker's own words, with the `folded` text.
+def own(places: pl.DataFrame, folded: pl.Series) -> pl.DataFrame:
+    """places(text_id, start, end, …) in distinct folded texts -> those in the speaker's own words.
 
     Not their own is what stands inside quotation marks and what they report of somebody else.
     """
-    if places.is_empty():
-        return places.with_columns(folded=pl.lit(""))
     signs = [sign for pair in _QUOTES for sign in pair] + ['"', *_TELLING]
     ids = places["text_id"].unique()
-    said = pl.DataFrame({"text_id": ids, "folded": fold(texts[ids])})
-    doubtful = said.filter(pl.col("folded").str.contains_any(signs))
-    spots = places.select("text_id", "start", "end").unique().join(doubtful, on="text_id")
-    spots = spots.with_columns(
-        ahead=pl.col("folded").str.slice(0, pl.col("start")), behind=pl.col("folded").str.slice(pl.col("end"))
-    )
+    doubtful = ids.filter(folded[ids].str.contains_any(signs))
+    spots = places.select("text_id", "start", "end").filter(places["text_id"].is_in(doubtful.implode())).unique()
+    said = folded[spots["text_id"]].str
+    spots = spots.with_columns(ahead=said.slice(0, spots["start"]), behind=said.slice(spots["end"]))
     quoted = spots.filter(_is_quoted())
-    return places.join(quoted, on=["text_id", "start", "end"], how="anti").join(said, on="text_id")
+    return places.join(quoted, on=["text_id", "start", "end"], how="anti") if quoted.height else places
 
 
 def echoes(said: pl.DataFrame) -> pl.Series:
-    """said(start, end, folded, asked) -> whether the clause around a place merely repeats the customer's last bubble."""
-    rows = said.with_row_index("row").filter(pl.col("asked").str.len_chars() >= _ECHO)
-    rows = rows.with_columns(fold(rows["asked"]))
+    """said(start, end, folded, asked) -> whether the clause around a place merely repeats the customer's last bubble, folded."""
     word = pl.col("folded").str.slice("start", pl.col("end") - pl.col("start"))
+    rows = said.with_row_index("row").filter(pl.col("asked").str.len_chars() >= _ECHO)
     rows = rows.filter(pl.col("asked").str.contains(word, literal=True))  # much cheaper than the clauses of all
     clause = pl.concat_str(
         pl.col("folded").str.slice(0, pl.col("start")).str.extract(f"([^{_BREAK}]*)$"),

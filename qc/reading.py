@@ -19,12 +19,13 @@ Ints = npt.NDArray[np.int64]
 Small = npt.NDArray[np.int32]
 Points = npt.NDArray[np.uint32]
 Bools = npt.NDArray[np.bool_]
-Numbers = npt.NDArray[np.unsignedinteger]
+Integers = npt.NDArray[np.integer]
 
-_GAP = "\n"  # between two texts; what stands there is in no word
+GAP = "\ufdd0"  # between two texts: no character by Unicode, so that hardly a text has it; what stands there is in no word
 _SLOTS_BITS = 20  # of the table that most pairs of characters fail at: 1 MB, which stays in the cache
 _FEWER_BITS = 16  # of the tables for what goes on after two characters
-_FIRST, _SECOND = np.uint32(0x9E3779B1), np.uint32(0x85EBCA77)  # odd, far apart (xxHash's)
+_PIECE = 1 << 16  # characters looked at together
+_FIRST, _SECOND = 0x9E3779B1, 0x85EBCA77  # odd, far apart (xxHash's)
 
 
 class Reading(NamedTuple):
@@ -33,11 +34,11 @@ class Reading(NamedTuple):
     A text uses few of all characters: tables are made for those that occur, and the row holds their numbers.
     """
 
-    row: Numbers  # a number in the alphabet for each character
+    row: Ints  # a number in the alphabet for each character; what is looked up by it is looked up fastest by 64 bits
     alphabet: Points  # the code points as they are read; several numbers may be read alike
     start: Ints  # where each text begins, and the end of the last one's gap
-    since: Small
-    until: Small
+    since: Integers
+    until: Integers
     written: Ints  # where each text begins in the written row
 
 
@@ -52,16 +53,16 @@ class Words(NamedTuple):
 
 def written(texts: pl.Series) -> Reading:
     """Texts, none of them NULL, as they were written."""
-    joined = texts.str.join(_GAP).item() + _GAP
-    points = np.frombuffer(joined.encode("utf-32-le"), np.uint32)
+    joined = texts.str.join(GAP).item() + GAP
+    points = np.frombuffer(joined.encode("utf-32-le"), np.uint32).astype(np.int64)
     seen = np.zeros(int(points.max()) + 1, np.bool_)
     seen[points] = True
-    alphabet = np.flatnonzero(seen).astype(np.uint32)
-    number = np.zeros(seen.size, np.min_scalar_type(alphabet.size))
+    alphabet = np.flatnonzero(seen)
+    number = np.zeros(seen.size, np.int64)
     number[alphabet] = np.arange(alphabet.size)
     start = np.append(0, np.cumsum(texts.str.len_chars().to_numpy().astype(np.int64) + 1))
     at = np.arange(points.size + 1, dtype=np.int32)
-    return Reading(number[points], alphabet, start, at[:-1], at[1:], start)
+    return Reading(number[points], alphabet.astype(np.uint32), start, at[:-1], at[1:], start)
 
 
 def gaps(read: Reading) -> Ints:
@@ -74,15 +75,29 @@ def owners(read: Reading) -> Small:
     return np.repeat(np.arange(read.start.size - 1, dtype=np.int32), np.diff(read.start))
 
 
-def as_strings(read: Reading, texts: npt.NDArray[np.integer] | None = None) -> list[str]:
-    """The texts, or some of them by number, as they are read."""
-    begin, gap = read.start[:-1], gaps(read)
-    if texts is not None and texts.size < begin.size // 2:
-        some = zip(begin[texts].tolist(), gap[texts].tolist(), strict=True)
-        return [read.alphabet[read.row[a:z]].tobytes().decode("utf-32-le") for a, z in some]
+def stretches(begin: Integers, long: Integers) -> Ints:
+    """Every place of stretches that begin somewhere and are so long."""
+    places: Ints = np.arange(int(long.sum()), dtype=np.int64) + np.repeat(begin - (np.cumsum(long) - long), long)
+    return places
+
+
+def as_strings(read: Reading) -> pl.Series:
+    """The texts as they are read."""
     said = read.alphabet[read.row].tobytes().decode("utf-32-le")
-    every = [said[a:z] for a, z in zip(begin.tolist(), gap.tolist(), strict=True)]
-    return every if texts is None else [every[n] for n in texts.tolist()]
+    if said.count(GAP) < read.start.size:
+        return pl.Series([said[:-1]] if said else [], dtype=pl.String).str.split(GAP).explode()
+    ends = zip(read.start[:-1].tolist(), gaps(read).tolist(), strict=True)
+    return pl.Series([said[a:z] for a, z in ends], dtype=pl.String)
+
+
+def some(read: Reading, texts: Integers) -> Reading:
+    """A reading of some of its texts, by their numbers."""
+    long = np.diff(read.start)[texts]
+    at = stretches(read.start[texts], long)
+    start = np.append(0, np.cumsum(long))
+    return Reading(
+        read.row[at], read.alphabet, start, read.since[at], read.until[at], np.append(read.written[texts], 0)
+    )
 
 
 def folded(read: Reading) -> Reading:
@@ -121,25 +136,25 @@ def found(read: Reading, known: Words) -> tuple[Ints, Small]:
     """(where in the reading, which word) of every word wherever it stands."""
     if not known.levels:
         return np.zeros(0, np.int64), np.zeros(0, np.int32)
-    codes = _codes(read, known)
-    n_codes = known.alphabet.size + 1
+    code, n_codes = _codes(read, known), known.alphabet.size + 1
     keys, ends, _ = known.levels[0]
-    first = np.full(n_codes, -1, np.int64)
+    first, single = np.full(n_codes, -1, np.int64), np.zeros(n_codes, np.bool_)
     first[keys] = np.arange(keys.size)
-    single = np.zeros(n_codes, np.bool_)
     single[keys[ends >= 0]] = True
-    at = np.flatnonzero(single[codes])
-    hits = [(at, ends[first[codes[at]]])]
+    is_single = single[code]
+    at = _where(read.row, lambda piece: is_single[piece[:-1]]) if single.any() else np.zeros(0, np.int64)
+    hits = [(at, ends[first[code[read.row[at]]]])]
     at, node = np.zeros(0, np.int64), np.zeros(0, np.int64)
     for depth, (keys, ends, maybe) in enumerate(known.levels[1:], start=1):
         if depth == 1:
-            at = np.flatnonzero(maybe[_slot(codes[:-1], codes[1:], maybe.size)])
-            node = first[codes[at]]
+            at = _pairs(read.row, code, maybe)
+            node = first[code[read.row[at]]]
             at, node = at[node >= 0], node[node >= 0]
-        else:
-            is_hopeful = maybe[_slot(node, codes[at + depth], maybe.size)]
-            at, node = at[is_hopeful], node[is_hopeful]
-        wanted = node * n_codes + codes[at + depth]
+        here = code[read.row[at + depth]]
+        if depth > 1:
+            is_hopeful = maybe[_slot(node, here, maybe.size)]
+            at, node, here = at[is_hopeful], node[is_hopeful], here[is_hopeful]
+        wanted = node * n_codes + here
         node = np.minimum(np.searchsorted(keys, wanted), keys.size - 1)
         is_on = keys[node] == wanted
         at, node = at[is_on], node[is_on]
@@ -149,16 +164,29 @@ def found(read: Reading, known: Words) -> tuple[Ints, Small]:
     return np.concatenate(places), np.concatenate(numbers)
 
 
-def _codes(read: Reading, known: Words) -> Numbers:
-    """The reading in the codes of the words, with one more 0 at its end."""
+def _pairs(row: Ints, code: Ints, maybe: Bools) -> Ints:
+    """Where the first two characters of a word may stand: what is mixed are the tables of codes, not the row."""
+    first, second = _mixed(code, _FIRST), _mixed(code, _SECOND)
+    return _where(row, lambda piece: maybe[first[piece[:-1]] + second[piece[1:]] & maybe.size - 1])
+
+
+def _codes(read: Reading, known: Words) -> Ints:
+    """By number in the reading's alphabet, the code of the words; of a gap 0, so that no word goes over it."""
     nearest = np.minimum(np.searchsorted(known.alphabet, read.alphabet), known.alphabet.size - 1)
-    code = np.where(known.alphabet[nearest] == read.alphabet, nearest + 1, 0).astype(np.uint32)
-    codes = np.zeros(read.row.size + 1, np.uint32)
-    codes[:-1] = code[read.row]
-    codes[gaps(read)] = 0
-    return codes
+    is_known = (known.alphabet[nearest] == read.alphabet) & (read.alphabet != ord(GAP))
+    return np.where(is_known, nearest + 1, 0)
 
 
-def _slot(first: npt.NDArray[np.integer], second: npt.NDArray[np.integer], n_slots: int) -> Numbers:
-    mixed = first.astype(np.uint32) * _FIRST + second.astype(np.uint32) * _SECOND
-    return mixed >> np.uint32(33 - n_slots.bit_length())
+def _where(row: Ints, is_so: Callable[[Ints], Bools]) -> Ints:
+    """Where something is so, asked of pieces that stay in the cache; a piece has one character more than answers."""
+    pieces = [np.flatnonzero(is_so(row[a : a + _PIECE + 1])) + a for a in range(0, row.size - 1, _PIECE)]
+    return np.concatenate([np.zeros(0, np.int64), *pieces])
+
+
+def _slot(first: Ints, second: Ints, n_slots: int) -> Ints:
+    return _mixed(first, _FIRST) + _mixed(second, _SECOND) & n_slots - 1
+
+
+def _mixed(numbers: Ints, by: int) -> Ints:
+    """Small numbers far apart: the upper bits of a product, where all bits below have had their say."""
+    return (numbers * by & 0xFFFFFFFF) >> 32 - _SLOTS_BITS

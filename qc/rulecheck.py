@@ -10,8 +10,9 @@ from typing import NamedTuple
 import polars as pl
 
 from qc import frames
-from qc.detectors import listen, run
+from qc.detectors import run
 from qc.dialogue import turns
+from qc.listening import listen
 from qc.places import Beside
 from qc.profiles import Profile
 from qc.rule import Rule
@@ -84,8 +85,12 @@ def _at(clock: str) -> datetime:
 def heard(packs: Sequence[Pack], lab: Sequence[Pack] = (), pleasantries: Sequence[str] = ()) -> dict[str, set[str]]:
     """rule_id → the examples in which it is found; `lab` are rules that have no examples of their own."""
     said = examples(packs)
-    found = run(listen(*talk(said, pleasantries), [*packs, *lab], beside(said)))
-    return {rule_id: set(one.findings["conversation_id"]) for rule_id, one in found.items()}
+    heard_ = listen(*talk(said, pleasantries), [*packs, *lab], beside(said))
+    names = heard_.said["conversation_id"]
+    return {
+        rule_id: {*names[one.said["i"]], *names[one.due.filter(~pl.col("is_met"))["i"]]}
+        for rule_id, one in run(heard_).items()
+    }
 
 
 def examples(packs: Sequence[Pack]) -> list[tuple[str, str]]:

@@ -82,7 +82,9 @@ def talks(
         found = found.join(more, on="conversation_id", how="left") if more is not None else found
     missing = [pl.lit(None, pl.Float64).alias(name) for name in (*FEATURES, "topic") if name not in found.columns]
     about = [(pl.col("topic").cast(pl.String) == topic).cast(pl.Float64).alias(name) for name, topic in ABOUT.items()]
-    plain = found.with_columns(missing).select("conversation_id", *(pl.col(f).cast(pl.Float64) for f in FEATURES), *about)
+    plain = found.with_columns(missing).select(
+        "conversation_id", *(pl.col(f).cast(pl.Float64) for f in FEATURES), *about
+    )
     logs = [pl.col(f).log1p() for f in FEATURES if not f.startswith("mood_")]
     return Talks(plain.with_columns(logs).sort("conversation_id"), _strings(spoke, last))
 

@@ -134,7 +134,9 @@ def load_answers(text: str, name: str, standard: Standard) -> tuple[Answer, ...]
     raw = read(text, name)
     file = validated(Answers, raw, name)
     if file.standard != standard.standard:
-        raise RulebookError(f"{name}:{line_of(raw, ('standard',))} 自评的是「{file.standard}」,用的标准是「{standard.standard}」;请改正")
+        raise RulebookError(
+            f"{name}:{line_of(raw, ('standard',))} 自评的是「{file.standard}」,用的标准是「{standard.standard}」;请改正"
+        )
     known = {item.id: item for _, item in standard.items()}
     seen, problems = set[tuple[str, str | None]](), []
     for n, answer in enumerate(file.answers):
@@ -158,7 +160,9 @@ def _answer_problem(answer: Answer, known: Mapping[str, Item], seen: set[tuple[s
         return f"「{item.id}」由数据算({item.measured.metric}),不能自己答;请删去"
     if (answer.item, answer.shop) in seen:
         return f"「{item.id}」答了两次;请删去一次"
-    return f"「{item.id}」最多 {item.points:g} 分,现在是 {answer.points:g};请改正" if answer.points > item.points else ""
+    return (
+        f"「{item.id}」最多 {item.points:g} 分,现在是 {answer.points:g};请改正" if answer.points > item.points else ""
+    )
 
 
 def _problems(standard: Standard) -> Iterator[tuple[Place, str]]:
@@ -169,7 +173,10 @@ def _problems(standard: Standard) -> Iterator[tuple[Place, str]]:
     ids = [item.id for _, item in standard.items()]
     for i, section in enumerate(standard.sections):
         if (total := sum(Fraction(str(item.points)) for item in section.items)) != Fraction(str(section.points)):
-            yield ("sections", i, "items"), f"「{section.title}」各项的 points 加起来是 {float(total):g},要等于这部分的 {section.points:g};请改正"
+            yield (
+                ("sections", i, "items"),
+                f"「{section.title}」各项的 points 加起来是 {float(total):g},要等于这部分的 {section.points:g};请改正",
+            )
         for j, item in enumerate(section.items):
             if ids.count(item.id) > 1:
                 yield ("sections", i, "items", j, "id"), f"「{item.id}」这一项重复了;请改名"
@@ -195,9 +202,16 @@ def assess(standard: Standard, answers: Iterable[Answer], figures: pl.DataFrame,
     """
     known = {(str(m), str(s)): (v, int(n), why) for m, s, v, n, why in figures.select(*FIGURES).rows()}
     told = list(answers)
-    rows = [_row(standard, nth, part, item, shop, known, told) for shop in sorted(shops) for nth, (part, item) in enumerate(standard.items(), 1)]
+    rows = [
+        _row(standard, nth, part, item, shop, known, told)
+        for shop in sorted(shops)
+        for nth, (part, item) in enumerate(standard.items(), 1)
+    ]
     items = pl.DataFrame(rows, schema=_ITEMS, orient="row")
-    return Assessed(items, pl.DataFrame([_score(standard, items.filter(shop=s), s) for s in sorted(shops)], schema=_SCORES, orient="row"))
+    return Assessed(
+        items,
+        pl.DataFrame([_score(standard, items.filter(shop=s), s) for s in sorted(shops)], schema=_SCORES, orient="row"),
+    )
 
 
 _ITEMS = {
@@ -211,17 +225,44 @@ _SCORES = {
     "won": pl.Float64, "applicable": pl.Float64, "possible": pl.Float64, "score": pl.Float64, "level": pl.String, "level_title": pl.String,
     "level_title_en": pl.String, "n_undeclared": pl.Int64, "reason": pl.String,
 }  # fmt: skip
-FIGURES: dict[str, type[pl.DataType]] = {"metric": pl.String, "shop": pl.String, "value": pl.Float64, "n": pl.Int64, "reason": pl.String}
+FIGURES: dict[str, type[pl.DataType]] = {
+    "metric": pl.String,
+    "shop": pl.String,
+    "value": pl.Float64,
+    "n": pl.Int64,
+    "reason": pl.String,
+}
 Figures = Mapping[tuple[str, str], tuple[float | None, int, str | None]]
 
 
 def _row(
     standard: Standard, nth: int, part: Section, item: Item, shop: str, known: Figures, answers: Sequence[Answer]
 ) -> tuple[object, ...]:  # fmt: skip
-    head = (shop, standard.standard, nth, part.id, part.title, part.title_en, item.id, item.title, item.title_en, item.points)
+    head = (
+        shop,
+        standard.standard,
+        nth,
+        part.id,
+        part.title,
+        part.title_en,
+        item.id,
+        item.title,
+        item.title_en,
+        item.points,
+    )
     if item.measured:
         value, n, why = known.get((item.measured.metric, shop), (None, 0, None))
-        return (*head, "measured", item.measured.metric, value, n, *_reached(item.measured, value, n, why), None, None, None)
+        return (
+            *head,
+            "measured",
+            item.measured.metric,
+            value,
+            n,
+            *_reached(item.measured, value, n, why),
+            None,
+            None,
+            None,
+        )
     mine = [a for a in answers if a.item == item.id and a.shop in (shop, None)]
     if not mine:
         return (*head, "declared", None, None, None, None, None, None, "not_declared", None, None, None)
@@ -229,7 +270,9 @@ def _row(
     return (*head, "declared", None, None, None, None, None, own.points, None, own.day, own.by, own.evidence)
 
 
-def _reached(measured: Measured, value: float | None, n: int, why: str | None) -> tuple[float | None, bool | None, float | None, str | None]:
+def _reached(
+    measured: Measured, value: float | None, n: int, why: str | None
+) -> tuple[float | None, bool | None, float | None, str | None]:
     """(threshold, is_at_least, points, reason): the first step that is reached; where none is, the last one and 0 points."""
     if value is None or n < measured.least:
         return None, None, None, (why or "no_observation") if value is None else "too_few"

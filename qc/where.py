@@ -2,48 +2,69 @@
 
 from __future__ import annotations
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 
-from qc.places import Talk
+from qc.places import Talk, keys
 from qc.rule import EVENTS, Where
+
+Bools = npt.NDArray[np.bool_]
 
 _CASES = {"phase": "phase", "topic": "topic", "customer": "customer_type"}
 _AT = ["conversation_id", "seq"]
 
 
-def within(rows: pl.DataFrame, talk: Talk, where: Where | None) -> pl.DataFrame:
-    """The rows of `said` (or a part of it) that stand where the rule looks."""
+def looked_at(talk: Talk, where: Where | None) -> Bools:
+    """By bubble of the talk, whether a rule that looks there looks at it."""
+    is_there = np.ones(talk.said.height, np.bool_)
     if where is None:
-        return rows
-    if where.first or where.last:
-        rows = rows.filter(pl.col("nth") <= where.first if where.first else pl.col("nth_last") <= where.last)
+        return is_there
+    if where.first:
+        is_there = (talk.said["nth"] <= where.first).to_numpy()
+    elif where.last:
+        is_there = (talk.said["nth_last"] <= where.last).to_numpy()
     elif where.anchor:
-        rows = _anchored(rows, talk, where)
+        is_there = _near(talk, where)
     for key, wanted in where.filters().items():
-        rows = _kind(rows, talk, key, wanted)
-    return rows
+        is_there = is_there & _of_kind(talk, key, wanted, is_there)
+    return is_there
 
 
-def _anchored(rows: pl.DataFrame, talk: Talk, where: Where) -> pl.DataFrame:
-    """The rows after, before or around the first finding of a rule (or an event): in its turn or the n−1 next ones."""
-    anchor = _anchor(talk, str(where.anchor))
-    turns = talk.turns.join(anchor, on="conversation_id", how="semi")
-    anchor = _with_turn(anchor, turns).select("conversation_id", since="seq", from_turn="turn")
-    there = _with_turn(rows.join(anchor, on="conversation_id"), turns)
-    turns_on, n = pl.col("turn").cast(pl.Int64) - pl.col("from_turn"), where.turns or 1
-    after = (pl.col("seq") > pl.col("since")) & (turns_on < n)
-    before = (pl.col("seq") < pl.col("since")) & (turns_on > -n)
-    chosen = after if where.after else before if where.before else (turns_on.abs() < n)
-    return there.filter(chosen).select(rows.columns).sort("i")
+def _near(talk: Talk, where: Where) -> Bools:
+    """The bubbles after, before or around the first finding of a rule (or an event): in its turn or the n−1 next ones."""
+    anchors = _anchors(talk, str(where.anchor))
+    at, of = keys(anchors["talk"], anchors["seq"]), anchors["talk"].to_numpy()
+    here = keys(talk.said["talk"], talk.said["seq"])
+    talk_of, i, turn_of = (talk.said[name].to_numpy() for name in ("talk", "i", "turn"))
+    first, last, from_turn = np.full((3, talk.begin.size), -1)
+    first[of], last[of] = np.searchsorted(here, at, side="left"), np.searchsorted(here, at, side="right") - 1
+    at_last = np.maximum(last[of], 0)
+    from_turn[of] = np.where(talk_of[at_last] == of, turn_of[at_last], 0) if of.size else 0
+    turns_on, n = turn_of - from_turn[talk_of], where.turns or 1
+    is_near = np.abs(turns_on) < n
+    if where.after:
+        is_near = (i > last[talk_of]) & (turns_on < n)
+    elif where.before:
+        is_near = (i < first[talk_of]) & (turns_on > -n)
+    is_anchored = np.zeros(from_turn.size, np.bool_)
+    is_anchored[of] = True
+    return np.asarray(is_near & is_anchored[talk_of])
 
 
-def _anchor(talk: Talk, name: str) -> pl.DataFrame:
-    """(conversation_id, seq) of the first finding of a rule, or of the last message before an event."""
+def _anchors(talk: Talk, name: str) -> pl.DataFrame:
+    """(talk, seq) of the first finding of a rule, or of the last message before an event, in order."""
     if name not in EVENTS:
-        return talk.findings[name].group_by("conversation_id").agg(pl.col("seq").min())
+        found = talk.said["talk", "seq"][talk.findings[name]["i"]]
+        return found.group_by("talk").agg(pl.col("seq").min()).sort("talk")
     at = _events(talk, name).group_by("conversation_id").agg(pl.col("at").min())
     before = talk.messages.join(at, on="conversation_id").filter(pl.col("sent_at") <= pl.col("at"))
-    return before.group_by("conversation_id").agg(pl.col("seq").max())
+    last = before.group_by("conversation_id").agg(pl.col("seq").max())
+    return (
+        last.join(talk.said["conversation_id", "talk"][talk.begin], on="conversation_id")
+        .select("talk", "seq")
+        .sort("talk")
+    )
 
 
 def _events(talk: Talk, name: str) -> pl.DataFrame:
@@ -61,31 +82,33 @@ def _events(talk: Talk, name: str) -> pl.DataFrame:
     return met.select("conversation_id", at=at)
 
 
-def _kind(rows: pl.DataFrame, talk: Talk, key: str, wanted: list[str]) -> pl.DataFrame:
-    """The rows in talks of a kind; of what is unknown none."""
+def _of_kind(talk: Talk, key: str, wanted: list[str], asked: Bools) -> Bools:
+    """The bubbles in talks of a kind, of those asked about; of what is unknown none."""
     if key == "order":
-        state = _order_state(rows, talk)
-        return rows.join(state.filter(pl.col("state").is_in(wanted)), on=_AT, how="semi")
-    if key == "channel":
-        kinds = talk.messages.select("conversation_id", kind="channel").unique()
-    else:
-        cases = talk.beside.cases
-        kinds = (
-            talk.messages.clear().select("conversation_id", kind="channel")
-            if cases is None
-            else cases.select("conversation_id", kind=_CASES[key])
-        )
-    return rows.join(kinds.filter(pl.col("kind").is_in(wanted)), on="conversation_id", how="semi")
+        rows = talk.said.select("i", *_AT).filter(pl.Series(asked))
+        state = _order_state(rows, talk).filter(pl.col("state").is_in(wanted))
+        return _marked(rows.join(state, on=_AT, how="semi")["i"], talk.said.height)
+    kinds = talk.beside.cases if key in _CASES else talk.messages
+    if kinds is None:
+        return np.zeros(talk.said.height, np.bool_)
+    such = kinds.filter(pl.col(_CASES.get(key, key)).is_in(wanted))
+    talks = talk.said["conversation_id", "talk"][talk.begin]
+    return _marked(talks.join(such, on="conversation_id", how="semi")["talk"], talks.height)[talk.said["talk"]]
+
+
+def _marked(numbers: pl.Series, n: int) -> Bools:
+    is_marked = np.zeros(n, np.bool_)
+    is_marked[numbers.to_numpy()] = True
+    return is_marked
 
 
 def _order_state(rows: pl.DataFrame, talk: Talk) -> pl.DataFrame:
     """(conversation_id, seq, state): how the customer's last order stood when the bubble was sent; no times, no state."""
     asked = talk.messages.join(rows.select(_AT), on=_AT, how="semi").filter(pl.col("sent_at").is_not_null())
     asked = asked.select(*_AT, "shop", "customer", "sent_at").sort("sent_at")
-    orders = talk.messages.clear() if talk.beside.orders is None else talk.beside.orders
     if talk.beside.orders is None:
         return asked.clear().select(*_AT, state="shop")
-    orders = orders.select("shop", "customer", "created_at", "paid_at", "refund_applied_at", "order_id")
+    orders = talk.beside.orders.select("shop", "customer", "created_at", "paid_at", "refund_applied_at", "order_id")
     orders = orders.filter(pl.col("created_at").is_not_null()).sort("created_at", "order_id")
     last = asked.join_asof(
         orders, left_on="sent_at", right_on="created_at", by=["shop", "customer"], check_sortedness=False
@@ -97,10 +120,3 @@ def _order_state(rows: pl.DataFrame, talk: Talk) -> pl.DataFrame:
         .otherwise(pl.lit("unpaid"))
     )  # fmt: skip
     return last.select(*_AT, state=state)
-
-
-def _with_turn(rows: pl.DataFrame, turns: pl.DataFrame) -> pl.DataFrame:
-    """Rows with the turn they belong to: the last one asked up to them; 0 before the first."""
-    asked = turns.select("conversation_id", "turn", seq="asked_seq").sort("seq")
-    joined = rows.sort("seq").join_asof(asked, on="seq", by="conversation_id", check_sortedness=False)
-    return joined.with_columns(pl.col("turn").fill_null(0))

@@ -2,14 +2,15 @@
 
 300 rules (the shipped ones and made-up ones of the same shape, some disguised, some patterns) over a million bubbles,
 against one `contains_any` pass of polars with the same words over the same bubbles, in the same run; beside it all places
-of the same words (`find_many`). Twice: as shops
-repeat themselves, and with every bubble different.
+of the same words (`find_many`). Three times: a made-up shop's months with its turns, the small sample said over and over,
+and that with every bubble different.
 """
 
 from __future__ import annotations
 
 import random
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,8 +18,9 @@ from typing import NamedTuple
 
 import polars as pl
 
-from pipelines import rules
-from qc import frames
+from pipelines import rules, settings
+from pipelines.sample import generate
+from qc import dialogue, frames
 from qc.conditions import leaves
 from qc.detectors import inspect
 from qc.phrases import occurrences
@@ -64,6 +66,16 @@ def shop(n: int, *, is_repeated: bool) -> pl.DataFrame:
     return frames.of(frames.Message, rows)
 
 
+def months(n: int) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """frames.Message and frames.Turn of a made-up shop with n messages."""
+    with tempfile.TemporaryDirectory() as folder:
+        generate(Path(folder), messages=n, seed=1)
+        rows = pl.read_csv(Path(folder) / "messages.csv", infer_schema=False)
+    rows = rows.with_columns(pl.col("sent_at").str.to_datetime(), source_id=pl.lit("s")).with_row_index("source_row", 1)
+    messages = dialogue.arrange(rows)
+    return messages, dialogue.turns(messages, settings.profile(Path(), "fair"), as_of=None)
+
+
 class Spent(NamedTuple):
     """Seconds, of the clock and of the processors: the latter hold on a machine that others use too."""
 
@@ -91,15 +103,19 @@ def main() -> None:
     packs = book()
     words = pl.Series(sorted({w for _, w in _words(packs)})).implode()
     everyone, disguises = list(rules_of(packs).values()), disguises_of(packs)
-    for is_repeated in (True, False):
-        messages = shop(n, is_repeated=is_repeated)
-        texts, turns = messages["text"], frames.empty(frames.Turn)
+    no_turns = frames.empty(frames.Turn)
+    for title, (messages, turns) in {
+        "a shop's months": months(n),
+        "the sample over and over": (shop(n, is_repeated=True), no_turns),
+        "no text twice": (shop(n, is_repeated=False), no_turns),
+    }.items():
+        texts = messages["text"]
         one = spent(lambda: texts.str.contains_any(words))  # noqa: B023
         every = spent(lambda: texts.str.find_many(words, overlapping=True))  # noqa: B023
         found = spent(lambda: occurrences(texts.unique(), everyone, disguises))  # noqa: B023
         whole = spent(lambda: inspect(messages, turns, packs))  # noqa: B023
         print(
-            f"{n:,} bubbles, {texts.n_unique() / n:.1%} distinct, {texts.str.contains_any(words).mean():.0%} with a word, "
+            f"{title}: {n:,} bubbles, {texts.n_unique() / n:.1%} distinct, {texts.str.contains_any(words).mean():.0%} with a word, "
             f"{len(everyone)} rules, {len(words[0])} words: one contains_any {one.cpu:.2f} CPU s\n"
             f"  find_many {every.times(one)}\n  all occurrences {found.times(one)}\n  findings and moments {whole.times(one)}"
         )

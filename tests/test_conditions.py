@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from pipelines import rule_manual, rulebench
 from qc.conditions import Condition, Part, asked
-from qc.detectors import Inspection, inspect, listen, unasked
+from qc.detectors import Inspection, inspect, unasked
+from qc.listening import listen
 from qc.mutation import mutants, survivors
 from qc.places import KEYS, Beside, places
 from qc.rule import EVENTS, Rule, Where

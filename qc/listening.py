@@ -1,0 +1,170 @@
+"""Messages as the rules hear them: bubbles in order, who says them, and where each word and pattern stands in them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import polars as pl
+
+from qc import frames
+from qc.phrases import hear, sought_by
+from qc.places import PLACE, TURN, Beside, Talk, keys
+from qc.quotation import echoes, own
+from qc.reading import Ints, stretches
+from qc.rule import Rule
+from qc.rulebook import Pack, disguises_of, rules_of
+
+# What a person wrote or said; the text of a card or a picture is the platform's.
+SPOKEN = ("text", "voice")
+
+
+class _Side(NamedTuple):
+    """What one side wrote and said."""
+
+    texts: pl.Series  # distinct
+    of: Ints  # which one each bubble of the talks is; of the other side's bubbles -1
+    bubbles: Ints  # those in which words count, text by text
+    size: Ints  # how many of them each text has
+
+
+def listen(messages: pl.DataFrame, turns: pl.DataFrame, packs: Sequence[Pack], beside: Beside = Beside()) -> Talk:
+    """The messages in order with their speakers, and all words and patterns from one pass over the distinct texts."""
+    said = messages.select(
+        "conversation_id", "seq", "agent", "text",
+        is_spoken=pl.col("content_kind").is_in(SPOKEN), is_agent=frames.is_effective(), is_asking=frames.is_asking(),
+    )  # fmt: skip
+    said = _arranged(said.filter(pl.col("is_agent") | pl.col("is_asking")).drop("is_asking")).with_row_index("i")
+    begin = np.flatnonzero(np.diff(said["talk"].to_numpy(), prepend=-1))
+    said = said.with_columns(
+        *_numbered(said, begin), *_speakers(said), asked=_asked(said, begin),
+        agent=pl.when("is_agent").then("agent"), long=pl.col("text").str.len_chars().cast(pl.Int32),
+    )  # fmt: skip
+    rules, asked = rules_of(packs), _turns(turns, said["conversation_id", "talk"][begin])
+    if any(rule.where and rule.where.anchor for rule in rules.values()):
+        said = said.with_columns(turn=_turn_of(said, asked))
+    return Talk(said, begin, messages, asked, _heard(said, rules, disguises_of(packs)), rules, beside, {})
+
+
+def _arranged(rows: pl.DataFrame) -> pl.DataFrame:
+    """The rows with the number of their `talk`, talk by talk, each in the order of `seq` and each `seq` once.
+
+    They mostly come so, and looking is cheaper than sorting.
+    """
+    talk = rows["conversation_id"].rle_id().cast(pl.Int64)
+    is_new, step = talk.diff().fill_null(1) > 0, rows["seq"].diff().fill_null(1)
+    if rows["conversation_id"].filter(is_new).n_unique() < is_new.sum() or (~is_new & (step < 0)).any():
+        return _arranged(rows.sort("conversation_id", "seq"))
+    rows = rows.with_columns(talk=talk)
+    return rows if (is_again := ~is_new & (step == 0)).not_().all() else rows.filter(~is_again)
+
+
+def _turns(turns: pl.DataFrame, talks: pl.DataFrame) -> pl.DataFrame:
+    """frames.Turn of these talks(conversation_id, talk), in order, with the number of the talk."""
+    rows = turns.select("conversation_id", *TURN).join(talks, on="conversation_id").drop("conversation_id")
+    return frames.in_order_of(rows, "talk", "turn")
+
+
+def _turn_of(said: pl.DataFrame, turns: pl.DataFrame) -> pl.Series:
+    """The turn that each bubble belongs to: the last one asked up to it; 0 before the first."""
+    turn, of = np.append(turns["turn"].to_numpy(), 0), np.append(turns["talk"].to_numpy(), -1)
+    last = np.searchsorted(keys(turns["talk"], turns["asked_seq"]), keys(said["talk"], said["seq"]), side="right") - 1
+    return pl.Series(np.where(of[last] == said["talk"].to_numpy(), turn[last], 0))
+
+
+def _numbered(said: pl.DataFrame, begin: Ints) -> tuple[pl.Series, pl.Series]:
+    """(nth, nth_last): which message of its speaker's side in its talk each one is, from the start and from the end."""
+    talk, is_agent = said["talk"].to_numpy(), said["is_agent"].to_numpy()
+    size = np.diff(begin, append=talk.size)
+    agents = np.append(np.int32(0), np.cumsum(is_agent, dtype=np.int32))
+    before, of_agents = agents[begin][talk], (agents[begin + size] - agents[begin])[talk]
+    nth_of_agents = agents[1:] - before
+    nth = np.where(is_agent, nth_of_agents, np.arange(talk.size) - begin[talk] + 1 - nth_of_agents)
+    last = np.where(is_agent, of_agents, size[talk] - of_agents) - nth + 1
+    return pl.Series("nth", nth, dtype=pl.Int64), pl.Series("nth_last", last, dtype=pl.Int64)
+
+
+def _speakers(said: pl.DataFrame) -> tuple[pl.Series, pl.Series]:
+    """(agent_no, speaker): the agents in order of their names, and where each one speaks first in the talk; NULL has no number."""
+    agent = said["agent"]
+    names = agent.unique().drop_nulls().sort()
+    number = agent.cast(pl.Enum(names)).to_physical().cast(pl.Int64)
+    is_agent = said["is_agent"].to_numpy()
+    at = np.flatnonzero(is_agent)
+    both = said["talk"].to_numpy()[at] * (len(names) + 1) + number.fill_null(-1).to_numpy()[at] + 1
+    is_new = np.diff(both, prepend=-1) != 0
+    _, first, of = np.unique(both[is_new], return_index=True, return_inverse=True)
+    speaker = np.full(said.height, -1)
+    speaker[at] = at[np.flatnonzero(is_new)[first[of]]][np.cumsum(is_new) - 1]
+    return number.alias("agent_no"), pl.Series("speaker", speaker)
+
+
+def _asked(said: pl.DataFrame, begin: Ints) -> pl.Series:
+    """The bubble with the words that the customer said last, up to each one; -1 before the first."""
+    is_asked = (~said["is_agent"] & said["text"].is_not_null()).to_numpy()
+    last = np.maximum.accumulate(np.where(is_asked, np.arange(said.height), -1))
+    return pl.Series("asked", np.where(last >= begin[said["talk"].to_numpy()], last, -1), dtype=pl.Int64)
+
+
+def _heard(
+    said: pl.DataFrame, rules: Mapping[str, Rule], disguises: Mapping[str, Sequence[str]]
+) -> dict[tuple[str, str], pl.DataFrame]:
+    """(rule_id, leaf) → places of its words: the speaker's own ones; an absent rule is content with a quotation."""
+    found: dict[tuple[str, str], pl.DataFrame] = {}
+    customer, agent = (_side(said, is_agent=is_agent) for is_agent in (False, True))
+    asked = pl.Series(dtype=pl.String)
+    for who, side in (("customer", customer), ("agent", agent)):
+        sought = sought_by([rule for rule in rules.values() if rule.who == who])
+        heard = hear(side.texts, sought, disguises)
+        is_claimed = pl.col("leaf").is_in([leaf.leaf for leaf in sought if leaf.rule.by == "phrase"])
+        claimed = _in_bubbles(own(heard.spans.filter(is_claimed), heard.folded), side)
+        if who == "customer":
+            asked = heard.folded
+        else:  # what is claimed is held against them, so it is no echo either
+            claimed = claimed.filter(
+                ~_echoes(claimed, heard.folded[side.of[claimed["i"]]], asked, np.append(customer.of, -1)[said["asked"]])
+            )
+        places = pl.concat([claimed, _in_bubbles(heard.spans.filter(~is_claimed), side)]).with_columns(is_whole=False)
+        for (leaf,), part in places.partition_by("leaf", as_dict=True).items():
+            found[sought[leaf].rule.id, sought[leaf].path] = part.select(*PLACE)
+    return found
+
+
+def _side(said: pl.DataFrame, *, is_agent: bool) -> _Side:
+    theirs = said.select("i", "text", "is_spoken").filter(said["is_agent"] == is_agent)
+    i, is_spoken = theirs["i"].to_numpy(), theirs["is_spoken"].to_numpy()
+    texts, which, order = _distinct(theirs["text"])
+    of = np.full(said.height, -1)
+    of[i] = which
+    counted = order[is_spoken[order]]
+    return _Side(texts, of, i[counted], np.bincount(which[counted], minlength=len(texts)))
+
+
+def _distinct(texts: pl.Series) -> tuple[pl.Series, Ints, Ints]:
+    """(the distinct texts, which one each is, all of them text by text): by their hashes, unless two texts share one."""
+    for names in (texts.hash(), texts):
+        rows = pl.DataFrame({"key": names}).with_row_index("row").group_by("key").agg("row")["row"]
+        order = rows.explode().to_numpy().astype(np.int64)
+        which = np.empty(len(texts), np.int64)
+        which[order] = np.repeat(np.arange(len(rows)), rows.list.len().to_numpy())
+        distinct = texts[rows.list.first()]
+        if distinct[which].eq_missing(texts).all():
+            break
+    return distinct, which, order
+
+
+def _in_bubbles(spans: pl.DataFrame, side: _Side) -> pl.DataFrame:
+    """Spans in distinct texts -> (leaf, i, start, end) in every bubble of those texts."""
+    text = spans["text_id"].to_numpy()
+    row = np.repeat(np.arange(text.size), side.size[text])
+    i = side.bubbles[stretches((np.cumsum(side.size) - side.size)[text], side.size[text])]
+    return spans.select("leaf", "start", "end")[row].with_columns(i=pl.Series(i, dtype=pl.UInt32))
+
+
+def _echoes(places: pl.DataFrame, folded: pl.Series, asked: pl.Series, last: Ints) -> pl.Series:
+    """Which places in agents' bubbles merely repeat what the customer said last: asked[last] of each bubble."""
+    last = last[places["i"].to_numpy()]
+    row = np.flatnonzero(last >= 0)
+    beside = places.select("start", "end")[row].with_columns(folded=folded[row], asked=asked[last[row]])
+    return pl.repeat(False, places.height, eager=True).scatter(row, echoes(beside))
