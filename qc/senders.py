@@ -47,18 +47,25 @@ def refine(messages: pl.DataFrame, patterns: Sequence[Pattern]) -> pl.DataFrame:
     messages(shop, channel, conversation_id, customer, sent_at, sender_kind, agent, text, source_id, source_row). The `agent`
     of a transfer becomes the account that takes over, if the shop has it; that of other notices is emptied.
     """
-    rows = messages.with_row_index("_i").with_columns(
-        _ground=pl.lit(None, dtype=pl.String), _told=pl.col("sender_kind")
-    )
+    rows = messages.with_row_index("_i").with_columns(_ground=pl.lit(None, pl.Enum([p.id for p in patterns])))
     rows = rows.join(_by_text(rows["text"], patterns), on="text", how="left", maintain_order="left")
+    accounts = rows.select("shop", "agent").unique().with_row_index("_account")
+    rows = rows.join(accounts, on=["shop", "agent"], how="left", nulls_equal=True, maintain_order="left")
     # What the platform wrote in a customer's row opens no talk: it is known before anything is timed.
     rows = _decide(rows, [p for p in patterns if p.rule == "text" and p.within_s is None])
-    rows = _decide(_timed(rows), [p for p in patterns if p.rule != "text" or p.within_s is not None])
+    rows = _timed(rows.with_columns(_told=_told(patterns)))
+    rows = _decide(rows, [p for p in patterns if p.rule != "text" or p.within_s is not None])
     notice = (pl.col("_told") == "system") & (pl.col("sender_kind") != "system")
-    rows = _successor(rows).sort("_i").with_columns(
-        sender_kind="_told", agent=pl.when(notice).then("_to").otherwise("agent"), sender_ground=pl.col("_ground").fill_null(SOURCE)
+    rows = _successor(rows.with_columns(_told=_told(patterns))).sort("_i").with_columns(
+        sender_kind="_told", agent=pl.when(notice).then("_to").otherwise("agent"), sender_ground=pl.col("_ground").cast(pl.String).fill_null(SOURCE)
     )  # fmt: skip
     return rows.select(*messages.columns, *(["sender_ground"] if "sender_ground" not in messages.columns else []))
+
+
+def _told(patterns: Sequence[Pattern]) -> pl.Expr:
+    """The kind that a pattern tells, or the source."""
+    kinds = {p.id: p.kind for p in patterns}
+    return pl.coalesce(pl.col("_ground").replace_strict(kinds, default=None, return_dtype=pl.String), "sender_kind")
 
 
 def audit(refined: pl.DataFrame) -> pl.DataFrame:
@@ -75,17 +82,15 @@ def _decide(rows: pl.DataFrame, patterns: Sequence[Pattern]) -> pl.DataFrame:
     """Each pattern in its order on the rows that no pattern before it has told."""
     for p in patterns:
         hit = RULES[p.rule](rows, p) & pl.col("_ground").is_null() & pl.col("sender_kind").is_in(list(p.of))
-        rows = rows.with_columns(_hit=hit.fill_null(False)).with_columns(
-            _ground=pl.when("_hit").then(pl.lit(p.id)).otherwise("_ground"),
-            _told=pl.when("_hit").then(pl.lit(p.kind)).otherwise("_told"),
-        )
+        rows = rows.with_columns(_ground=pl.when(hit).then(pl.lit(p.id, rows["_ground"].dtype)).otherwise("_ground"))
     return rows
 
 
 def _by_text(texts: pl.Series, patterns: Sequence[Pattern]) -> pl.DataFrame:
-    """Each distinct text with one truth a text pattern, and whom a transfer names; one pass over what was ever said."""
+    """Each distinct text with one truth a text pattern, whom a transfer names, and the number of what it folds to."""
     distinct = pl.DataFrame({"text": texts.unique()})
     distinct = distinct.with_columns(_fold=fold(distinct["text"]))
+    distinct = distinct.with_columns(_said=pl.col("_fold").rank("dense"), _long=pl.col("_fold").str.len_chars())
     told = [p for p in patterns if p.text]
     hits = distinct.with_columns([pl.col("_fold").str.contains(p.text).alias(f"_is_{p.id}") for p in told if p.text])
     named = [
@@ -105,13 +110,13 @@ def _timed(rows: pl.DataFrame) -> pl.DataFrame:
         *stream, "sent_at", "source_id", "source_row"
     )
     at, asks = pl.col("sent_at"), pl.col("_told") == "customer"
-    cut = (seconds(at.diff()).over(stream) > SESSION_GAP_S).fill_null(True)
-    rows = rows.with_columns(_session=cut.cum_sum().over(stream))
-    session = [*stream, "_session"]
-    first = seconds(at - at.filter(asks).min().over(session))
+    is_new = pl.any_horizontal(pl.col(c).ne_missing(pl.col(c).shift()) for c in stream)
+    cut = is_new | (seconds(at.diff()) > SESSION_GAP_S).fill_null(True)
+    rows = rows.with_columns(_session=cut.cum_sum())  # numbers: windows over names take many times longer
+    first = seconds(at - at.filter(asks).min().over("_session"))
     return rows.with_columns(
-        _since=seconds(at - pl.when(asks).then(at).forward_fill().over(session)),
-        _opened=pl.when(first >= 0).then(first).otherwise(seconds(at - at.min().over(session))),
+        _since=seconds(at - pl.when(asks).then(at).forward_fill().over("_session")),
+        _opened=pl.when(first >= 0).then(first).otherwise(seconds(at - at.min().over("_session"))),
     )
 
 
@@ -128,21 +133,21 @@ def _account(rows: pl.DataFrame, p: Pattern) -> pl.Expr:
 def _repeated(rows: pl.DataFrame, p: Pattern) -> pl.Expr:
     """A sentence that this account always says at once, where it comes at once."""
     wait = pl.col("_opened" if p.opens else "_since")
-    mine = [pl.col("shop"), pl.col("agent"), pl.col("_fold")]
-    counts = (pl.col("sender_kind") == "agent") & (pl.col("_fold").str.len_chars() >= p.min_characters)
+    mine = ["_account", "_said"]
+    counts = (pl.col("sender_kind") == "agent") & (pl.col("_long") >= p.min_characters)
     prompt = (counts & (wait <= p.within_s)).fill_null(False).sum().over(mine)
     return counts & (wait <= p.late_s) & (prompt >= p.at_least) & (prompt >= p.share * counts.sum().over(mine))
 
 
 def _speed(rows: pl.DataFrame, p: Pattern) -> pl.Expr:
     """An account that answers everything at once, in many different words: nobody types that fast."""
-    mine = [pl.col("shop"), pl.col("agent")]
+    mine = "_account"
     counts = (pl.col("sender_kind") == "agent") & pl.col("_since").is_not_null()
     prompt = (counts & (pl.col("_since") <= p.within_s)).sum().over(mine)
     enough = (prompt >= p.at_least) & (prompt >= p.share * counts.sum().over(mine)) & pl.col("agent").is_not_null()
     if p.beside:
         return enough & pl.col("_ground").is_in(list(p.beside)).any().over(mine)
-    return enough & (pl.col("_fold").n_unique().over(mine) >= _VARIED)
+    return enough & (pl.col("_said").n_unique().over(mine) >= _VARIED)
 
 
 RULES = {"text": _text, "account": _account, "repeated": _repeated, "speed": _speed}
