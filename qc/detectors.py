@@ -106,13 +106,18 @@ def needs(rule: Rule) -> list[str]:
 def phrase(talk: Talk, rule: Rule) -> Found:
     """Each place where the rule's condition holds, where the rule looks."""
     found = places(talk, rule, rule).select(*FOUND)
-    if found.is_empty():
-        return NOTHING
+    if found.is_empty() or is_plain(rule):  # words stand where its speaker said them
+        return Found(found, NOTHING.due)
     i = found["i"].to_numpy()
     is_there = talk.said["is_agent"].to_numpy()[i] == (rule.who == "agent")
     if rule.where:
         is_there &= looked_at(talk, rule.where)[i]
     return Found(found if is_there.all() else found.filter(pl.Series(is_there)), NOTHING.due)
+
+
+def is_plain(rule: Rule) -> bool:
+    """Whether the rule asks for words and nothing else, wherever they are said."""
+    return rule.where is None and all(path == ".any" for path, _, _ in leaves(rule, ""))
 
 
 def absent(talk: Talk, rule: Rule) -> Found:
@@ -189,25 +194,30 @@ def _lost(rows: pl.DataFrame) -> pl.Series:
 def _named(talk: Talk, rules: Sequence[Rule], said: pl.DataFrame, due: pl.DataFrame) -> Inspection:
     """Numbers -> names, in order of (conversation, seq, start, rule, agent); what is absent has no place and comes first."""
     names = pl.Series([rule.id for rule in rules], dtype=pl.String)
-    here = _in_order_of_names(talk)
+    here, talks = _in_order_of_names(talk), talk.said["conversation_id"][talk.begin]
     begin = here[talk.begin[talk.said["talk"]]]
-    due = frames.in_order_of(
-        due.with_columns(here=begin[due["i"]], agent=talk.said["agent_no"][due["i"]]), "here", "rule", "agent"
+    numbers = talk.said.select("talk", "agent", "seq")
+
+    due = numbers[due["i"]].with_columns(due.select("i", "is_met", "rule"), here=begin[due["i"]])
+    due = frames.in_order_of(due, "here", "rule", "agent")
+    moments = due.select(
+        "is_met", conversation_id=talks[due["talk"]], agent=talk.agents[due["agent"]], rule_id=names[due["rule"]]
     )
-    moments = talk.said["conversation_id", "agent"][due["i"]].with_columns(due["is_met"], rule_id=names[due["rule"]])
-    said = said.with_columns(here=here[said["i"]], agent=talk.said["agent_no"][said["i"]])
-    missing = due.filter(~pl.col("is_met")).with_columns(start=pl.lit(None, pl.Int32), end=pl.lit(None, pl.Int32))
-    found = frames.in_order_of(pl.concat([said, missing.select(said.columns)]), "here", "start", "rule", "agent")
-    findings = talk.said["conversation_id", "seq", "agent", "text"][found["i"]].with_columns(
-        found["start"], found["end"], rule_id=names[found["rule"]]
+    missing = due.filter(~pl.col("is_met")).with_columns(seq=None, start=None, end=None)
+    said = numbers[said["i"]].with_columns(said, here=here[said["i"]])
+    found = frames.in_order_of(
+        pl.concat([said, frames.of(dict(said.schema), missing)]), "here", "start", "rule", "agent"
     )
-    findings = findings.with_columns(
-        seq=pl.when(pl.col("start").is_not_null()).then("seq"),
-        quote=pl.col("text").str.slice("start", pl.col("end") - pl.col("start")),
-    )
+    findings = found.select(
+        "seq", "start", "end", text=talk.said["text"][found["i"]],
+        conversation_id=talks[found["talk"]], agent=talk.agents[found["agent"]], rule_id=names[found["rule"]],
+    )  # fmt: skip
     place = pl.coalesce(pl.col("start").cast(pl.String), "agent", pl.lit(""))
     seq = pl.col("seq").cast(pl.String).fill_null("")
-    findings = findings.with_columns(finding_id=pl.format("{}#{}:{}@{}", "conversation_id", seq, "rule_id", place))
+    findings = findings.with_columns(
+        quote=pl.col("text").str.slice("start", pl.col("end") - pl.col("start")),
+        finding_id=pl.format("{}#{}:{}@{}", "conversation_id", seq, "rule_id", place),
+    )
     return Inspection(frames.of(frames.Finding, findings), frames.of(frames.Moment, moments))
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
 import polars as pl
 
 from qc import frames
-from qc.phrases import hear, sought_by
+from qc.phrases import Leaf, hear, sought_by
 from qc.places import PLACE, TURN, Beside, Talk, keys
 from qc.quotation import echoes, own
 from qc.reading import Ints, stretches
@@ -21,12 +22,17 @@ SPOKEN = ("text", "voice")
 
 
 class _Side(NamedTuple):
-    """What one side wrote and said."""
+    """What one side wrote and said, and where the words of the rules about it stand."""
 
-    texts: pl.Series  # distinct
-    of: Ints  # which one each bubble of the talks is; of the other side's bubbles -1
-    bubbles: Ints  # those in which words count, text by text
-    size: Ints  # how many of them each text has
+    sought: Sequence[Leaf]
+    of: Ints  # which of its texts each bubble of the talks is; of the other side's bubbles -1
+    folded: pl.Series  # its distinct texts as the rules read them
+    long: Ints  # how many characters each has
+    claimed: pl.DataFrame  # _STANDS of rules that find what was said: in the speaker's own words
+    other: pl.DataFrame  # _STANDS of absent rules, which are content with a quotation
+
+
+_STANDS = ("leaf", "i", "start", "end")
 
 
 def listen(messages: pl.DataFrame, turns: pl.DataFrame, packs: Sequence[Pack], beside: Beside = Beside()) -> Talk:
@@ -37,14 +43,17 @@ def listen(messages: pl.DataFrame, turns: pl.DataFrame, packs: Sequence[Pack], b
     )  # fmt: skip
     said = _arranged(said.filter(pl.col("is_agent") | pl.col("is_asking")).drop("is_asking")).with_row_index("i")
     begin = np.flatnonzero(np.diff(said["talk"].to_numpy(), prepend=-1))
+    number, agents = _agents(said)
     said = said.with_columns(
-        *_numbered(said, begin), *_speakers(said), asked=_asked(said, begin),
-        agent=pl.when("is_agent").then("agent"), long=pl.col("text").str.len_chars().cast(pl.Int32),
-    )  # fmt: skip
+        *_numbered(said, begin), agent=number, speaker=_speaker(said, number), asked=_asked(said, begin)
+    )
     rules, asked = rules_of(packs), _turns(turns, said["conversation_id", "talk"][begin])
     if any(rule.where and rule.where.anchor for rule in rules.values()):
         said = said.with_columns(turn=_turn_of(said, asked))
-    return Talk(said, begin, messages, asked, _heard(said, rules, disguises_of(packs)), rules, beside, {})
+    sides = _sides(said, rules, disguises_of(packs))
+    long = np.sum([np.append(side.long, 0)[side.of] for side in sides], axis=0)
+    said = said.with_columns(pl.Series("long", long, dtype=pl.Int32))
+    return Talk(said, begin, agents, messages, asked, _heard(said, *sides), rules, beside, {})
 
 
 def _arranged(rows: pl.DataFrame) -> pl.DataFrame:
@@ -85,19 +94,27 @@ def _numbered(said: pl.DataFrame, begin: Ints) -> tuple[pl.Series, pl.Series]:
     return pl.Series("nth", nth, dtype=pl.Int64), pl.Series("nth_last", last, dtype=pl.Int64)
 
 
-def _speakers(said: pl.DataFrame) -> tuple[pl.Series, pl.Series]:
-    """(agent_no, speaker): the agents in order of their names, and where each one speaks first in the talk; NULL has no number."""
-    agent = said["agent"]
-    names = agent.unique().drop_nulls().sort()
-    number = agent.cast(pl.Enum(names)).to_physical().cast(pl.Int64)
-    is_agent = said["is_agent"].to_numpy()
-    at = np.flatnonzero(is_agent)
-    both = said["talk"].to_numpy()[at] * (len(names) + 1) + number.fill_null(-1).to_numpy()[at] + 1
+def _agents(said: pl.DataFrame) -> tuple[pl.Series, pl.Series]:
+    """(the number of the agent of each bubble, NULL of the customer's; the agents in order of their names)."""
+    coded = said["agent"].cast(pl.Categorical)
+    known = pl.DataFrame({"name": coded.unique().drop_nulls()}).with_columns(code=pl.col("name").to_physical())
+    names = known.with_columns(pl.col("name").cast(pl.String)).sort("name")
+    number = np.full(int(names["code"].max() or 0) + 1, -1)  # type: ignore[arg-type]
+    number[names["code"].to_numpy()] = np.arange(names.height)
+    numbers = pl.Series(number[coded.to_physical().fill_null(0).to_numpy()])
+    is_named = said["is_agent"] & said["agent"].is_not_null()
+    return numbers.set(~is_named, None), names["name"]
+
+
+def _speaker(said: pl.DataFrame, agent: pl.Series) -> pl.Series:
+    """Of the agents' bubbles, where the same agent speaks first in the talk; -1 of the customer's."""
+    at = np.flatnonzero(said["is_agent"].to_numpy())
+    both = said["talk"].to_numpy()[at] << 32 | agent.fill_null(-1).to_numpy()[at] + 1
     is_new = np.diff(both, prepend=-1) != 0
     _, first, of = np.unique(both[is_new], return_index=True, return_inverse=True)
     speaker = np.full(said.height, -1)
     speaker[at] = at[np.flatnonzero(is_new)[first[of]]][np.cumsum(is_new) - 1]
-    return number.alias("agent_no"), pl.Series("speaker", speaker)
+    return pl.Series(speaker)
 
 
 def _asked(said: pl.DataFrame, begin: Ints) -> pl.Series:
@@ -107,38 +124,42 @@ def _asked(said: pl.DataFrame, begin: Ints) -> pl.Series:
     return pl.Series("asked", np.where(last >= begin[said["talk"].to_numpy()], last, -1), dtype=pl.Int64)
 
 
-def _heard(
-    said: pl.DataFrame, rules: Mapping[str, Rule], disguises: Mapping[str, Sequence[str]]
-) -> dict[tuple[str, str], pl.DataFrame]:
-    """(rule_id, leaf) → places of its words: the speaker's own ones; an absent rule is content with a quotation."""
-    found: dict[tuple[str, str], pl.DataFrame] = {}
-    customer, agent = (_side(said, is_agent=is_agent) for is_agent in (False, True))
-    asked = pl.Series(dtype=pl.String)
-    for who, side in (("customer", customer), ("agent", agent)):
-        sought = sought_by([rule for rule in rules.values() if rule.who == who])
-        heard = hear(side.texts, sought, disguises)
-        is_claimed = pl.col("leaf").is_in([leaf.leaf for leaf in sought if leaf.rule.by == "phrase"])
-        claimed = _in_bubbles(own(heard.spans.filter(is_claimed), heard.folded), side)
-        if who == "customer":
-            asked = heard.folded
-        else:  # what is claimed is held against them, so it is no echo either
-            claimed = claimed.filter(
-                ~_echoes(claimed, heard.folded[side.of[claimed["i"]]], asked, np.append(customer.of, -1)[said["asked"]])
-            )
-        places = pl.concat([claimed, _in_bubbles(heard.spans.filter(~is_claimed), side)]).with_columns(is_whole=False)
-        for (leaf,), part in places.partition_by("leaf", as_dict=True).items():
-            found[sought[leaf].rule.id, sought[leaf].path] = part.select(*PLACE)
-    return found
+def _sides(said: pl.DataFrame, rules: Mapping[str, Rule], disguises: Mapping[str, Sequence[str]]) -> list[_Side]:
+    """The customer's and the agent's, side by side where there are processors for it."""
+
+    def of(is_agent: bool) -> _Side:
+        who = "agent" if is_agent else "customer"
+        return _side(said, is_agent, sought_by([rule for rule in rules.values() if rule.who == who]), disguises)
+
+    with ThreadPoolExecutor(pl.thread_pool_size()) as threads:
+        return list(threads.map(of, (False, True)))
 
 
-def _side(said: pl.DataFrame, *, is_agent: bool) -> _Side:
+def _side(said: pl.DataFrame, is_agent: bool, sought: Sequence[Leaf], disguises: Mapping[str, Sequence[str]]) -> _Side:
     theirs = said.select("i", "text", "is_spoken").filter(said["is_agent"] == is_agent)
     i, is_spoken = theirs["i"].to_numpy(), theirs["is_spoken"].to_numpy()
     texts, which, order = _distinct(theirs["text"])
     of = np.full(said.height, -1)
     of[i] = which
-    counted = order[is_spoken[order]]
-    return _Side(texts, of, i[counted], np.bincount(which[counted], minlength=len(texts)))
+    spoken = order[is_spoken[order]]
+    size = np.bincount(which[spoken], minlength=len(texts))
+    heard = hear(texts, sought, disguises)
+    is_claimed = pl.col("leaf").is_in([leaf.leaf for leaf in sought if leaf.rule.by == "phrase"])
+    parts = own(heard.spans.filter(is_claimed), heard.folded), heard.spans.filter(~is_claimed)
+    claimed, other = (_in_bubbles(part, i[spoken], size) for part in parts)
+    return _Side(sought, of, heard.folded, heard.folded.str.len_chars().to_numpy(), claimed, other)
+
+
+def _heard(said: pl.DataFrame, customer: _Side, agent: _Side) -> dict[tuple[str, str], pl.DataFrame]:
+    """(rule_id, leaf) → places of its words; what an agent only repeats of the customer's is not held against them."""
+    asked = np.append(customer.of, -1)[said["asked"].to_numpy()[agent.claimed["i"].to_numpy()]]
+    echo = _echoes(agent.claimed, agent.folded[agent.of[agent.claimed["i"]]], customer.folded, asked)
+    found: dict[tuple[str, str], pl.DataFrame] = {}
+    for side, claimed in ((customer, customer.claimed), (agent, agent.claimed.filter(~echo))):
+        places = pl.concat([claimed, side.other]).with_columns(is_whole=False)
+        for (leaf,), part in places.partition_by("leaf", as_dict=True).items():
+            found[side.sought[leaf].rule.id, side.sought[leaf].path] = part.select(*PLACE)
+    return found
 
 
 def _distinct(texts: pl.Series) -> tuple[pl.Series, Ints, Ints]:
@@ -154,17 +175,16 @@ def _distinct(texts: pl.Series) -> tuple[pl.Series, Ints, Ints]:
     return distinct, which, order
 
 
-def _in_bubbles(spans: pl.DataFrame, side: _Side) -> pl.DataFrame:
-    """Spans in distinct texts -> (leaf, i, start, end) in every bubble of those texts."""
+def _in_bubbles(spans: pl.DataFrame, bubbles: Ints, size: Ints) -> pl.DataFrame:
+    """Spans in distinct texts -> _STANDS in every bubble of those texts; `bubbles` text by text, of each so many."""
     text = spans["text_id"].to_numpy()
-    row = np.repeat(np.arange(text.size), side.size[text])
-    i = side.bubbles[stretches((np.cumsum(side.size) - side.size)[text], side.size[text])]
-    return spans.select("leaf", "start", "end")[row].with_columns(i=pl.Series(i, dtype=pl.UInt32))
+    row = np.repeat(np.arange(text.size), size[text])
+    i = bubbles[stretches((np.cumsum(size) - size)[text], size[text])]
+    return spans.select("leaf", "start", "end")[row].with_columns(i=pl.Series(i, dtype=pl.UInt32)).select(*_STANDS)
 
 
 def _echoes(places: pl.DataFrame, folded: pl.Series, asked: pl.Series, last: Ints) -> pl.Series:
-    """Which places in agents' bubbles merely repeat what the customer said last: asked[last] of each bubble."""
-    last = last[places["i"].to_numpy()]
+    """Which places in texts merely repeat what the customer said last: asked[last], -1 for nothing."""
     row = np.flatnonzero(last >= 0)
     beside = places.select("start", "end")[row].with_columns(folded=folded[row], asked=asked[last[row]])
     return pl.repeat(False, places.height, eager=True).scatter(row, echoes(beside))
