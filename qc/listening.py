@@ -95,21 +95,21 @@ def _numbered(said: pl.DataFrame, begin: Ints) -> tuple[pl.Series, pl.Series]:
 
 
 def _agents(said: pl.DataFrame) -> tuple[pl.Series, pl.Series]:
-    """(the number of the agent of each bubble, NULL of the customer's; the agents in order of their names)."""
+    """(the number of the agent of each bubble, 0 of the customer's and of nobody's; [NULL, the agents in order of their names])."""
     coded = said["agent"].cast(pl.Categorical)
     known = pl.DataFrame({"name": coded.unique().drop_nulls()}).with_columns(code=pl.col("name").to_physical())
     names = known.with_columns(pl.col("name").cast(pl.String)).sort("name")
-    number = np.full(int(names["code"].max() or 0) + 1, -1)  # type: ignore[arg-type]
-    number[names["code"].to_numpy()] = np.arange(names.height)
-    numbers = pl.Series(number[coded.to_physical().fill_null(0).to_numpy()])
-    is_named = said["is_agent"] & said["agent"].is_not_null()
-    return numbers.set(~is_named, None), names["name"]
+    number = np.zeros(int(names["code"].max() or 0) + 1, np.int64)  # type: ignore[arg-type]
+    number[names["code"].to_numpy()] = np.arange(1, names.height + 1)
+    of = number[coded.to_physical().fill_null(0).to_numpy()]
+    is_named = (said["is_agent"] & said["agent"].is_not_null()).to_numpy()
+    return pl.Series(of * is_named), pl.concat([pl.Series([None], dtype=pl.String), names["name"]])
 
 
 def _speaker(said: pl.DataFrame, agent: pl.Series) -> pl.Series:
     """Of the agents' bubbles, where the same agent speaks first in the talk; -1 of the customer's."""
     at = np.flatnonzero(said["is_agent"].to_numpy())
-    both = said["talk"].to_numpy()[at] << 32 | agent.fill_null(-1).to_numpy()[at] + 1
+    both = said["talk"].to_numpy()[at] << 32 | agent.to_numpy()[at]
     is_new = np.diff(both, prepend=-1) != 0
     _, first, of = np.unique(both[is_new], return_index=True, return_inverse=True)
     speaker = np.full(said.height, -1)

@@ -35,12 +35,12 @@ class Beside(NamedTuple):
 class Talk(NamedTuple):
     """The messages as the rules see them."""
 
-    # Effective and asking messages: i, conversation_id, seq, talk, is_agent, agent (its number), text, long
+    # Effective and asking messages: i, conversation_id, seq, talk, is_agent, agent (its number, 0 for nobody), text, long
     # (characters), is_spoken; nth and nth_last of their side; asked: the bubble the customer said last; speaker: the bubble the
     # agent spoke first; turn, where a rule asks.
     said: pl.DataFrame
     begin: Ints  # the bubble that each talk begins with
-    agents: pl.Series  # their names, in order
+    agents: pl.Series  # NULL and their names, in order
     messages: pl.DataFrame  # frames.Message
     turns: pl.DataFrame  # talk and TURN, in order
     words: Mapping[tuple[str, str], pl.DataFrame]  # (rule_id, leaf) → places of words and patterns
