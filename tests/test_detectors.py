@@ -119,6 +119,36 @@ def test_what_repeats_the_customers_last_bubble_is_a_quotation() -> None:
     assert (4, "CANNOT", "我不能") in found("客: 我不能接受\n服: 您好\n客: 嗯\n服: 我不能接受,谢谢")
 
 
+def test_texts_of_one_hash_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = ["客: 在吗", "服: 我不能给您改", "客: 那怎么办", "服: 好的", "服: 我不能给您改"]
+    told = inspected("\n".join(lines))
+    monkeypatch.setattr(pl.Series, "hash", lambda texts: pl.Series([7] * len(texts), dtype=pl.UInt64))
+    again = inspected("\n".join(lines))
+    assert told.findings.height > 0 and again.findings.equals(told.findings) and again.moments.equals(told.moments)
+
+
+SOME = [("甲乙", "minor"), ("乙丙丁", "minor"), ("丁甲", "major"), ("丙", "minor"), ("甲乙丙丁甲", "info")]
+
+
+@settings(max_examples=60)
+@given(st.text("甲乙丙丁", min_size=1, max_size=30))
+def test_of_overlapping_hits_those_stay_that_a_naive_choice_keeps(text: str) -> None:
+    """Preferred are severe, then long, then early ones; whoever overlaps a preferred one that stays is lost."""
+    plain = {"unless": [], "where": None, "exact": False, "by": "phrase", "who": "agent"}
+    rules = [rule(id=f"R{n}", any_of=[word], severity=severity, **plain) for n, (word, severity) in enumerate(SOME)]
+    rank = {"major": 0, "minor": 1, "info": 2}
+    spots = [
+        (rank[r.severity], -len(word), at, r.id)
+        for r, (word, _) in zip(rules, SOME, strict=True) for at in range(len(text)) if text.startswith(word, at)
+    ]  # fmt: skip
+    kept: list[tuple[int, int, str]] = []
+    for _, minus, at, name in sorted(spots):
+        if all(at - minus <= a or z <= at for a, z, _ in kept):
+            kept.append((at, at - minus, name))
+    findings = inspect(*heard(f"服: {text}"), [shipped()[0]._replace(rules=tuple(rules))]).findings
+    assert findings.select("start", "end", "rule_id").rows() == sorted(kept)
+
+
 def test_absence_is_looked_for_where_it_is_due() -> None:
     talk = "客: 在吗\n服甲: 有\n服甲: 有的\n客: 谢谢\n服乙: 你好"
     assert found(talk) == [

@@ -12,7 +12,7 @@ from qc.patterns import as_folded, literal
 from qc.text import fold, fold_text
 
 # Astral, combining, full width, traditional, gaps, what disguises are made of; and characters that fold to other lengths.
-ODD = st.text(st.sampled_from("a bvx微信薇❤️加.Ｖ，。\n我不😊𠀋é\u0301一①零🐧\0ßﷺ點"), max_size=12)
+ODD = st.text(st.sampled_from("a bvx微信薇❤️加.Ｖ，。\n我不😊𠀋é\u0301一①零🐧\0ßﷺ點\ufdd0"), max_size=12)
 WAYS = {"微信": ["v信", "vx", "薇❤", "微 信", "vv"], "ab": ["a", "ba", "b"], "q": ["❤信", "x"]}
 
 
