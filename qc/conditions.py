@@ -140,15 +140,12 @@ class Sought(Condition):
 
 for _model in (Some, Near, Count, Condition, Sought):  # they contain each other
     _model.model_rebuild()
+_KEYS = [(name, _NAMES.get(name, name)) for name in Condition.model_fields]
 
 
 def asked(condition: Condition) -> list[tuple[str, Any]]:
     """(key of the YAML, what stands there) of the keys that a condition uses, in the order of the models."""
-    return [
-        (_NAMES.get(name, name), value)
-        for name in Condition.model_fields
-        if (value := getattr(condition, name)) is not None
-    ]
+    return [(key, value) for name, key in _KEYS if (value := getattr(condition, name)) is not None]
 
 
 def inner(key: str, value: Any, path: str) -> list[tuple[str, Any]]:

@@ -105,8 +105,11 @@ def needs(rule: Rule) -> list[str]:
 
 def phrase(talk: Talk, rule: Rule) -> Found:
     """Each place where the rule's condition holds, where the rule looks."""
-    found = places(talk, rule, rule).select(*FOUND)
-    if found.is_empty() or is_plain(rule):  # words stand where its speaker said them
+    found = places(talk, rule, rule)
+    if found.is_empty():
+        return NOTHING
+    found = found.select(*FOUND)
+    if is_plain(rule):  # words stand where its speaker said them
         return Found(found, NOTHING.due)
     i = found["i"].to_numpy()
     is_there = talk.said["is_agent"].to_numpy()[i] == (rule.who == "agent")

@@ -96,14 +96,15 @@ def _numbered(said: pl.DataFrame, begin: Ints) -> tuple[pl.Series, pl.Series]:
 
 def _agents(said: pl.DataFrame) -> tuple[pl.Series, pl.Series]:
     """(the number of the agent of each bubble, 0 of the customer's and of nobody's; [NULL, the agents in order of their names])."""
-    coded = said["agent"].cast(pl.Categorical)
-    known = pl.DataFrame({"name": coded.unique().drop_nulls()}).with_columns(code=pl.col("name").to_physical())
+    at = np.flatnonzero((said["is_agent"] & said["agent"].is_not_null()).to_numpy())
+    coded = said["agent"][at].cast(pl.Categorical)
+    known = pl.DataFrame({"name": coded.unique()}).with_columns(code=pl.col("name").to_physical())
     names = known.with_columns(pl.col("name").cast(pl.String)).sort("name")
     number = np.zeros(int(names["code"].max() or 0) + 1, np.int64)  # type: ignore[arg-type]
     number[names["code"].to_numpy()] = np.arange(1, names.height + 1)
-    of = number[coded.to_physical().fill_null(0).to_numpy()]
-    is_named = (said["is_agent"] & said["agent"].is_not_null()).to_numpy()
-    return pl.Series(of * is_named), pl.concat([pl.Series([None], dtype=pl.String), names["name"]])
+    of = np.zeros(said.height, np.int64)
+    of[at] = number[coded.to_physical().to_numpy()]
+    return pl.Series(of), pl.concat([pl.Series([None], dtype=pl.String), names["name"]])
 
 
 def _speaker(said: pl.DataFrame, agent: pl.Series) -> pl.Series:
