@@ -6,6 +6,7 @@ Bubbles, talks, agents and rules go by their numbers until everything is found a
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
@@ -56,7 +57,11 @@ def inspect(
     numbered = [(n, found[rule.id]) for n, rule in enumerate(rules) if rule.id in found]
     said = pl.concat([_by(0, NOTHING.said), *(_by(n, one.said) for n, one in numbered if one.said.height)])
     due = pl.concat([_by(0, NOTHING.due), *(_by(n, one.due) for n, one in numbered if one.due.height)])
-    return _named(talk, rules, _settled(said, rules), due)
+    names, here = pl.Series([rule.id for rule in rules], dtype=pl.String), _in_order_of_names(talk)
+    with ThreadPoolExecutor(pl.thread_pool_size()) as threads:
+        moments = threads.submit(_moments, talk, names, here, due)
+        findings = _findings(talk, names, here, _settled(said, rules), due.filter(~pl.col("is_met")))
+        return Inspection(findings, moments.result())
 
 
 def _by(rule: int, rows: pl.DataFrame) -> pl.DataFrame:
@@ -194,34 +199,44 @@ def _lost(rows: pl.DataFrame) -> pl.Series:
     return pl.concat(lost)
 
 
-def _named(talk: Talk, rules: Sequence[Rule], said: pl.DataFrame, due: pl.DataFrame) -> Inspection:
-    """Numbers -> names, in order of (conversation, seq, start, rule, agent); what is absent has no place and comes first."""
-    names = pl.Series([rule.id for rule in rules], dtype=pl.String)
-    here, talks = _in_order_of_names(talk), talk.said["conversation_id"][talk.begin]
-    begin = here[talk.begin[talk.said["talk"]]]
-    numbers = talk.said.select("talk", "agent", "seq")
+def _moments(talk: Talk, names: pl.Series, here: pl.Series, due: pl.DataFrame) -> pl.DataFrame:
+    """DUE with its rule -> frames.Moment, in order of (conversation, rule, agent); `here`: the bubbles' places in that order."""
+    rows = talk.said["talk", "agent"][due["i"]].with_columns(due["is_met"], due["rule"])
+    rows = rows.with_columns(here=here[talk.begin[rows["talk"]]])
+    rows = frames.in_order_of(rows, "here", "rule", "agent")
+    named = _called(talk, names, rows).with_columns(rows["is_met"])
+    return frames.of(frames.Moment, named)
 
-    due = numbers[due["i"]].with_columns(due.select("i", "is_met", "rule"), here=begin[due["i"]])
-    due = frames.in_order_of(due, "here", "rule", "agent")
-    moments = due.select(
-        "is_met", conversation_id=talks[due["talk"]], agent=talk.agents[due["agent"]], rule_id=names[due["rule"]]
+
+def _findings(talk: Talk, names: pl.Series, here: pl.Series, said: pl.DataFrame, missing: pl.DataFrame) -> pl.DataFrame:
+    """FOUND and DUE that was not met, with their rules -> frames.Finding, in order of (conversation, seq, start, rule, agent).
+
+    What is absent has no place in its talk and comes first.
+    """
+    numbers = talk.said.select("talk", "agent", "seq")
+    found = numbers[said["i"]].with_columns(said, here=here[said["i"]])
+    lacking = numbers[missing["i"]].with_columns(missing.select("i", "rule"), seq=None, start=None, end=None)
+    lacking = lacking.with_columns(here=here[talk.begin[lacking["talk"]]])
+    rows = pl.concat([found, frames.of(dict(found.schema), lacking)])
+    rows = frames.in_order_of(rows, "here", "start", "rule", "agent")
+    findings = _called(talk, names, rows).with_columns(
+        rows.select("seq", "start", "end"), text=talk.said["text"][rows["i"]]
     )
-    missing = due.filter(~pl.col("is_met")).with_columns(seq=None, start=None, end=None)
-    said = numbers[said["i"]].with_columns(said, here=here[said["i"]])
-    found = frames.in_order_of(
-        pl.concat([said, frames.of(dict(said.schema), missing)]), "here", "start", "rule", "agent"
-    )
-    findings = found.select(
-        "seq", "start", "end", text=talk.said["text"][found["i"]],
-        conversation_id=talks[found["talk"]], agent=talk.agents[found["agent"]], rule_id=names[found["rule"]],
-    )  # fmt: skip
     place = pl.coalesce(pl.col("start").cast(pl.String), "agent", pl.lit(""))
     seq = pl.col("seq").cast(pl.String).fill_null("")
     findings = findings.with_columns(
         quote=pl.col("text").str.slice("start", pl.col("end") - pl.col("start")),
         finding_id=pl.format("{}#{}:{}@{}", "conversation_id", seq, "rule_id", place),
     )
-    return Inspection(frames.of(frames.Finding, findings), frames.of(frames.Moment, moments))
+    return frames.of(frames.Finding, findings)
+
+
+def _called(talk: Talk, names: pl.Series, rows: pl.DataFrame) -> pl.DataFrame:
+    """The names of (talk, agent, rule)."""
+    talks = talk.said["conversation_id"][talk.begin]
+    return pl.DataFrame({
+        "conversation_id": talks[rows["talk"]], "agent": talk.agents[rows["agent"]], "rule_id": names[rows["rule"]]
+    })  # fmt: skip
 
 
 def _in_order_of_names(talk: Talk) -> pl.Series:
