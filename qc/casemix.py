@@ -46,15 +46,18 @@ class Mix(NamedTuple):
     reasons: pl.DataFrame  # CaseReason, the strongest first within an aspect
 
 
-def classify(messages: pl.DataFrame, lexicons: Sequence[Lexicon], orders: pl.DataFrame | None = None) -> Mix:
+def classify(
+    messages: pl.DataFrame, lexicons: Sequence[Lexicon], orders: pl.DataFrame | None = None, *, products: Sequence[str] = ()
+) -> Mix:
     """frames.Message, one lexicon an aspect, frames.Order -> Mix: a case for every conversation.
 
     Read are the words of the customer; each distinct text once. Orders (optional) speak of the phase where their
-    customers are named. A cue counts once a conversation, where it first stands.
+    customers are named. A cue counts once a conversation, where it first stands; within the name of one of the `products`
+    it is no cue: who names a 冷泡茶 has not asked how to brew it.
     """
     by_aspect = {lexicon.aspect: lexicon for lexicon in lexicons}
     said = _said(messages)
-    heard = _heard(said, lexicons)
+    heard = _heard(said, lexicons, products)
     cues = pl.concat([_weighted(heard, by_aspect[aspect]) for aspect in by_aspect])
     talks = messages.group_by("conversation_id").agg(
         pl.col("shop", "customer").first(), pl.col("sent_at").min(), pl.col("conversation_id").count().alias("n")
@@ -91,7 +94,7 @@ def _said(messages: pl.DataFrame) -> pl.DataFrame:
     return said.filter(pl.col("who").is_not_null())
 
 
-def _heard(said: pl.DataFrame, lexicons: Sequence[Lexicon]) -> pl.DataFrame:
+def _heard(said: pl.DataFrame, lexicons: Sequence[Lexicon], products: Sequence[str]) -> pl.DataFrame:
     """Where each cue first stands in each conversation: conversation_id, cue, aspect, value, weight, seq, start, end, text."""
     named = {
         f"{lexicon.aspect}/{value}/{i}": (lexicon.aspect, value, cue)
@@ -110,7 +113,7 @@ def _heard(said: pl.DataFrame, lexicons: Sequence[Lexicon]) -> pl.DataFrame:
         schema={**dict.fromkeys(("cue", "aspect", "value", "who"), pl.String), "weight": pl.Float64}, orient="row",
     )  # fmt: skip
     texts = said.select("text").unique().with_row_index("text_id")
-    places = occurrences(texts["text"], sought).rename({"rule_id": "cue"})
+    places = _outside_names(texts["text"], occurrences(texts["text"], sought), products).rename({"rule_id": "cue"})
     longest = places.sort("start", "end", descending=[False, True]).unique(
         ["text_id", "cue"], keep="first", maintain_order=True
     )
@@ -119,14 +122,36 @@ def _heard(said: pl.DataFrame, lexicons: Sequence[Lexicon]) -> pl.DataFrame:
     return found.unique(["conversation_id", "cue"], keep="first", maintain_order=True).drop("text_id")
 
 
+def _outside_names(texts: pl.Series, places: pl.DataFrame, products: Sequence[str]) -> pl.DataFrame:
+    """The places that are no part of a longer name of a product."""
+    if not products:
+        return places
+    named = occurrences(texts, [Sought.model_construct(id="product", any_of=list(products))])
+    inside = places.with_row_index("place").join(named.select("text_id", at="start", until="end"), on="text_id").filter(
+        (pl.col("at") <= pl.col("start")) & (pl.col("end") <= pl.col("until"))
+        & (pl.col("until") - pl.col("at") > pl.col("end") - pl.col("start"))
+    )  # fmt: skip
+    return places.with_row_index("place").join(inside.select("place").unique(), on="place", how="anti").drop("place")
+
+
 def _weighted(heard: pl.DataFrame, lexicon: Lexicon) -> pl.DataFrame:
     """The cues of one aspect with their weights; halved with each further message where the lexicon says so."""
     cues = heard.filter(pl.col("aspect") == lexicon.aspect)
     if lexicon.halved_each_message:
+        cues = _said_once(cues)
         nth = pl.col("seq").rank("dense").over("conversation_id").cast(pl.Int32) - 1
         cues = cues.with_columns(weight=pl.col("weight") * pl.lit(0.5).pow(nth.clip(0, _LEAST_SHARE)))
     quote = pl.col("text").str.slice("start", pl.col("end") - pl.col("start"))
     return _cues(cues.with_columns(quote=quote, basis=pl.lit("words")))
+
+
+def _said_once(cues: pl.DataFrame) -> pl.DataFrame:
+    """Of cues of one value that share characters the heaviest: 快递 in 什么快递 is not said twice."""
+    same = ["conversation_id", "value", "seq"]
+    rows = cues.sort(*same, "weight", "start", "end", "cue", descending=[False] * 3 + [True, False, True, False]).with_row_index("nth")
+    pairs = rows.select(*same, "nth", "start", "end").join(rows.select(*same, before="nth", at="start", until="end"), on=same)
+    again = pairs.filter((pl.col("before") < pl.col("nth")) & (pl.col("at") < pl.col("end")) & (pl.col("start") < pl.col("until")))
+    return rows.join(again.select("nth").unique(), on="nth", how="anti", maintain_order="left").drop("nth")
 
 
 _CUE = {name: kind for name, kind in CaseReason.items() if name != "is_decisive"}

@@ -130,7 +130,7 @@ def intervals(path: Path) -> list[Interval]:
         con.execute("ATTACH ':memory:' AS mart")
         con.execute("COPY FROM DATABASE file TO mart")
         con.execute("USE mart")
-        con.register("adjusted_", mart.adjusted(con, "like_with_like", mart.ADJUSTED["like_with_like"]))
+        con.register("adjusted_", mart.adjusted(con, "like_with_like"))
         con.execute("CREATE OR REPLACE TABLE mart.like_with_like AS FROM adjusted_")
         mart.on_top(con, mart.VIEWS)
         return [Interval(*row) for row in con.execute(INTERVALS).fetchall()]
