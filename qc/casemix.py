@@ -65,6 +65,7 @@ def classify(
     asked = said.filter(pl.col("who") == "customer").select("conversation_id").unique()
     topics = _decided(asked, cues, by_aspect["topic"])
     phase = by_aspect["phase"]
+    cues = _before_order(cues, messages, talks, orders)
     extra = [_of_topic(topics, phase), _of_orders(talks, asked, phase, orders)]
     cues = pl.concat([cues, *extra])
     phases, types = _decided(asked, cues, phase), _decided(asked, cues, by_aspect["customer_type"])
@@ -184,6 +185,24 @@ def _of_topic(topics: pl.DataFrame, phase: Lexicon) -> pl.DataFrame:
     table = pl.DataFrame(rows, schema={"topic": pl.String, "value": pl.String, "weight": pl.Float64}, orient="row")
     found = topics.join(table, on="topic").with_columns(aspect=pl.lit("phase"), basis=pl.lit("topic"))
     return _cues(found)
+
+
+def _before_order(
+    cues: pl.DataFrame, messages: pl.DataFrame, talks: pl.DataFrame, orders: pl.DataFrame | None
+) -> pl.DataFrame:
+    """The cues without what is said of the phase after an order that was placed in the conversation itself.
+
+    Who asks, buys and says 拍好了 came to ask. Where nothing before the order speaks of the phase, the words after it do.
+    """
+    if orders is None:
+        return cues
+    placed = talks.join(orders.select("shop", "customer", "created_at"), on=["shop", "customer"])
+    first = placed.filter(pl.col("created_at") > pl.col("sent_at")).group_by("conversation_id").agg(pl.col("created_at").min())
+    said = messages.join(first, on="conversation_id").select("conversation_id", "seq", is_late=pl.col("sent_at") > pl.col("created_at"))
+    joined = cues.join(said, on=["conversation_id", "seq"], how="left", maintain_order="left")
+    of_phase, is_late = pl.col("aspect") == "phase", pl.col("is_late").fill_null(False)
+    has_early = (of_phase & ~is_late).any().over("conversation_id")
+    return joined.filter(~(of_phase & is_late & has_early)).drop("is_late")
 
 
 def _of_orders(talks: pl.DataFrame, asked: pl.DataFrame, phase: Lexicon, orders: pl.DataFrame | None) -> pl.DataFrame:

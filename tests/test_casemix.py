@@ -94,6 +94,15 @@ def test_orders_speak_of_the_phase_where_they_name_buyers():
     assert "orders" not in strangers.reasons["basis"].to_list()
 
 
+def test_who_buys_in_the_talk_came_to_ask():
+    lines = ["客:这款有什么颜色", "服:有青和白", "客:拍好了,地址写错了帮我改地址", "服:改好了,尽快发出"]
+    phase = lambda *created: casemix.classify(talk(lines), LEXICONS, orders(*created)).cases["phase"].item()  # noqa: E731
+    before, within = NOON - timedelta(hours=1), NOON + timedelta(seconds=2)
+    assert [phase(before), phase(within), phase(before, within)] == ["mid", "pre", "pre"]
+    greeted = casemix.classify(talk(["客:在吗", "服:在", *lines[2:]]), LEXICONS, orders(within))
+    assert greeted.cases["phase"].item() == "mid", "before the order nothing was wanted: what follows decides"
+
+
 def test_an_unknown_value_is_refused_with_the_file(tmp_path):
     (tmp_path / "lexicons").mkdir()
     text = "aspect: topic\nleast: 1\notherwise: 其他\nhalved_each_message: false\nvalues: {聊天: [{weight: 1.0, any: [在吗]}]}\n"
