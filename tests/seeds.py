@@ -1,4 +1,4 @@
-"""Do the intervals hold what was planted? `python -m tests.seeds 100` runs the night on a hundred made-up shops.
+"""Do the intervals hold what was planted? `python -m tests.seeds 200` runs the night on two hundred made-up shops.
 
 Of each night those tables are kept that the intervals are made from (`--keep`, one small file a seed; a seed that is
 there is not run again). The intervals are read off them anew each time, so that a changed formula asks for no new
