@@ -48,11 +48,11 @@ TABLES = (
     "vendor_figures",
 )  # fmt: skip
 # What is compared like with like: table -> what tells its comparisons apart; the cases are models/cases/<name>.sql.
-# Which cases are alike: the last is given up first where others are too few. KPI §5 compares agents without the hour:
-# within a shift the others are that shift's colleagues alone, and what is expected would differ by who they happen to be.
+# Which cases are alike: the last is given up first where others are too few. Agents are compared by night and day, not by
+# shorter hours: within a shift the others are that shift's colleagues alone, and what is expected would differ by who they are.
 STRATA = ("topic", "price_band", "is_returning")
 ADJUSTED = {
-    "like_with_like": (("metric",), STRATA),
+    "like_with_like": (("metric",), (*STRATA, "is_night")),
     "quality_worth": (("factor", "metric"), (*STRATA, "hour_band")),
 }
 LAST = ("predicted_csat",)  # made from the tables before it
@@ -70,7 +70,7 @@ COPIED_MEANING = {
     "reviews": "人工复核,每条一行;复核只增不改",
     "rules": "规则,每条一行:查什么、为什么、该怎么说",
     "attribution_rules": "归属规则,每种一行;第一种是计算用的,其余用来比较",
-    "like_with_like": "同样的客户比:每位客服的转化、客单价,旁边是同样的询单(话题、价位、新老客)在别的客服手里的结果;是关联,不是定论",
+    "like_with_like": "同样的客户比:每位客服的转化、客单价,旁边是同样的询单(话题、价位、新老客、昼夜)在别的客服手里的结果;是关联,不是定论",
     "quality_worth": "服务好坏和成交:按首次等待、流程阶段、情绪变化分档的转化与退款,旁边是同样的询单在别的档里的结果;是关联,不是定论",
     "scorecard_items": "评分卡的评分项及其规则,每对一行",
     "standard_items": "店铺自评(GB/T 27922),每个店铺每一项一行:由数据算还是自己答的、凭什么、得几分;不适用的 won 为空并写明原因。只评店铺,不评人",
