@@ -48,8 +48,13 @@ TABLES = (
     "vendor_figures",
 )  # fmt: skip
 # What is compared like with like: table -> what tells its comparisons apart; the cases are models/cases/<name>.sql.
-ADJUSTED = {"like_with_like": ("metric",), "quality_worth": ("factor", "metric")}
-STRATA = ("topic", "price_band", "is_returning", "hour_band")  # the last is given up first where others are too few
+# Which cases are alike: the last is given up first where others are too few. Agents are compared by night and day, not by
+# shorter hours: within a shift the others are that shift's colleagues alone, and what is expected would differ by who they are.
+STRATA = ("topic", "price_band", "is_returning")
+ADJUSTED = {
+    "like_with_like": (("metric",), (*STRATA, "is_night")),
+    "quality_worth": (("factor", "metric"), (*STRATA, "hour_band")),
+}
 LAST = ("predicted_csat",)  # made from the tables before it
 ON_TOP = (
     "observations",
@@ -65,7 +70,7 @@ COPIED_MEANING = {
     "reviews": "人工复核,每条一行;复核只增不改",
     "rules": "规则,每条一行:查什么、为什么、该怎么说",
     "attribution_rules": "归属规则,每种一行;第一种是计算用的,其余用来比较",
-    "like_with_like": "同样的客户比:每位客服的转化、客单价,旁边是同样的询单(话题、价位、新老客、时段)在别的客服手里的结果;是关联,不是定论",
+    "like_with_like": "同样的客户比:每位客服的转化、客单价,旁边是同样的询单(话题、价位、新老客、昼夜)在别的客服手里的结果;是关联,不是定论",
     "quality_worth": "服务好坏和成交:按首次等待、流程阶段、情绪变化分档的转化与退款,旁边是同样的询单在别的档里的结果;是关联,不是定论",
     "scorecard_items": "评分卡的评分项及其规则,每对一行",
     "standard_items": "店铺自评(GB/T 27922),每个店铺每一项一行:由数据算还是自己答的、凭什么、得几分;不适用的 won 为空并写明原因。只评店铺,不评人",
@@ -118,14 +123,14 @@ def build(
     felt = messages.filter((pl.col("sender_kind") == "customer") & (pl.col("content_kind") == "text") & ~pl.col("is_damaged"))
     sentiment = score(felt["text"].unique())
     step("话题与阶段")
-    mix = casemix.classify(messages, book.lexicons, orders)
+    shown = products.shown_in(messages)
+    mix = casemix.classify(messages, book.lexicons, orders, products=_names(con, shown))
     step("检查用语")
     beside = Beside(orders if orders.height else None, mix.cases, sentiment)
     found = damage.without_unread(detectors.inspect(messages, turns, book.packs, beside), messages)
     scored = ledger.score(
         found.findings, found.moments, messages, book.packs, book.scorecards, cases=mix.cases, verdicts=_verdicts(con)
     )
-    shown = products.shown_in(messages)
     told = rewrites.filled(found.findings, rules_of(book.packs), messages, mix.cases, shown)
     step("承诺与负荷")
     timed = promises.measure(
@@ -152,8 +157,8 @@ def build(
     for name in LAST:
         con.execute(f"CREATE TABLE mart.{name} AS {_sql(MODELS / f'{name}.sql')}")
     con.unregister("predicted_")
-    for name, keys in ADJUSTED.items():
-        con.register("adjusted_", adjusted(con, name, keys))
+    for name in ADJUSTED:
+        con.register("adjusted_", adjusted(con, name))
         con.execute(f"CREATE TABLE mart.{name} AS SELECT * FROM adjusted_ ORDER BY ALL")
         con.unregister("adjusted_")
     _reference(con, book, detectors.unasked(rules_of(book.packs), messages, beside))
@@ -170,12 +175,19 @@ def current_orders(con: duckdb.DuckDBPyConnection) -> pl.DataFrame:
     return frames.of(frames.Order, _model(con, "current_orders"))
 
 
-def adjusted(con: duckdb.DuckDBPyConnection, name: str, keys: Sequence[str]) -> pl.DataFrame:
-    """Observed beside expected for each of `keys`, from models/cases/<name>.sql."""
+def _names(con: duckdb.DuckDBPyConnection, shown: pl.DataFrame) -> list[str]:
+    """What the products are called, on cards and in orders."""
+    ordered = store.frame(con, "SELECT DISTINCT product FROM order_versions_ WHERE product IS NOT NULL")
+    return products.names(pl.concat([shown["product"], ordered["product"]]))
+
+
+def adjusted(con: duckdb.DuckDBPyConnection, name: str) -> pl.DataFrame:
+    """Observed beside expected for each of the table's keys, from models/cases/<name>.sql."""
+    keys, strata = ADJUSTED[name]
     cases = store.frame(con, _sql(MODELS / "cases" / f"{name}.sql"))
-    found = [(of, adjust.observed_expected(some, STRATA)) for of, some in cases.group_by(keys, maintain_order=True)]
+    found = [(of, adjust.observed_expected(some, strata)) for of, some in cases.group_by(keys, maintain_order=True)]
     named = [some.select(*(pl.lit(v).alias(k) for k, v in zip(keys, of, strict=True)), pl.all()) for of, some in found]
-    nothing = adjust.observed_expected(cases.clear(), STRATA).select(*(pl.lit("").alias(k) for k in keys), pl.all())
+    nothing = adjust.observed_expected(cases.clear(), strata).select(*(pl.lit("").alias(k) for k in keys), pl.all())
     return pl.concat([nothing, *named])
 
 

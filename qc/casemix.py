@@ -46,15 +46,18 @@ class Mix(NamedTuple):
     reasons: pl.DataFrame  # CaseReason, the strongest first within an aspect
 
 
-def classify(messages: pl.DataFrame, lexicons: Sequence[Lexicon], orders: pl.DataFrame | None = None) -> Mix:
+def classify(
+    messages: pl.DataFrame, lexicons: Sequence[Lexicon], orders: pl.DataFrame | None = None, *, products: Sequence[str] = ()
+) -> Mix:
     """frames.Message, one lexicon an aspect, frames.Order -> Mix: a case for every conversation.
 
     Read are the words of the customer; each distinct text once. Orders (optional) speak of the phase where their
-    customers are named. A cue counts once a conversation, where it first stands.
+    customers are named. A cue counts once a conversation, where it first stands; within the name of one of the `products`
+    it is no cue: who names a 冷泡茶 has not asked how to brew it.
     """
     by_aspect = {lexicon.aspect: lexicon for lexicon in lexicons}
     said = _said(messages)
-    heard = _heard(said, lexicons)
+    heard = _heard(said, lexicons, products)
     cues = pl.concat([_weighted(heard, by_aspect[aspect]) for aspect in by_aspect])
     talks = messages.group_by("conversation_id").agg(
         pl.col("shop", "customer").first(), pl.col("sent_at").min(), pl.col("conversation_id").count().alias("n")
@@ -62,6 +65,7 @@ def classify(messages: pl.DataFrame, lexicons: Sequence[Lexicon], orders: pl.Dat
     asked = said.filter(pl.col("who") == "customer").select("conversation_id").unique()
     topics = _decided(asked, cues, by_aspect["topic"])
     phase = by_aspect["phase"]
+    cues = _before_order(cues, messages, talks, orders)
     extra = [_of_topic(topics, phase), _of_orders(talks, asked, phase, orders)]
     cues = pl.concat([cues, *extra])
     phases, types = _decided(asked, cues, phase), _decided(asked, cues, by_aspect["customer_type"])
@@ -91,7 +95,7 @@ def _said(messages: pl.DataFrame) -> pl.DataFrame:
     return said.filter(pl.col("who").is_not_null())
 
 
-def _heard(said: pl.DataFrame, lexicons: Sequence[Lexicon]) -> pl.DataFrame:
+def _heard(said: pl.DataFrame, lexicons: Sequence[Lexicon], products: Sequence[str]) -> pl.DataFrame:
     """Where each cue first stands in each conversation: conversation_id, cue, aspect, value, weight, seq, start, end, text."""
     named = {
         f"{lexicon.aspect}/{value}/{i}": (lexicon.aspect, value, cue)
@@ -110,7 +114,7 @@ def _heard(said: pl.DataFrame, lexicons: Sequence[Lexicon]) -> pl.DataFrame:
         schema={**dict.fromkeys(("cue", "aspect", "value", "who"), pl.String), "weight": pl.Float64}, orient="row",
     )  # fmt: skip
     texts = said.select("text").unique().with_row_index("text_id")
-    places = occurrences(texts["text"], sought).rename({"rule_id": "cue"})
+    places = _outside_names(texts["text"], occurrences(texts["text"], sought), products).rename({"rule_id": "cue"})
     longest = places.sort("start", "end", descending=[False, True]).unique(
         ["text_id", "cue"], keep="first", maintain_order=True
     )
@@ -119,14 +123,36 @@ def _heard(said: pl.DataFrame, lexicons: Sequence[Lexicon]) -> pl.DataFrame:
     return found.unique(["conversation_id", "cue"], keep="first", maintain_order=True).drop("text_id")
 
 
+def _outside_names(texts: pl.Series, places: pl.DataFrame, products: Sequence[str]) -> pl.DataFrame:
+    """The places that are no part of a longer name of a product."""
+    if not products:
+        return places
+    named = occurrences(texts, [Sought.model_construct(id="product", any_of=list(products))])
+    inside = places.with_row_index("place").join(named.select("text_id", at="start", until="end"), on="text_id").filter(
+        (pl.col("at") <= pl.col("start")) & (pl.col("end") <= pl.col("until"))
+        & (pl.col("until") - pl.col("at") > pl.col("end") - pl.col("start"))
+    )  # fmt: skip
+    return places.with_row_index("place").join(inside.select("place").unique(), on="place", how="anti").drop("place")
+
+
 def _weighted(heard: pl.DataFrame, lexicon: Lexicon) -> pl.DataFrame:
     """The cues of one aspect with their weights; halved with each further message where the lexicon says so."""
     cues = heard.filter(pl.col("aspect") == lexicon.aspect)
     if lexicon.halved_each_message:
+        cues = _said_once(cues)
         nth = pl.col("seq").rank("dense").over("conversation_id").cast(pl.Int32) - 1
         cues = cues.with_columns(weight=pl.col("weight") * pl.lit(0.5).pow(nth.clip(0, _LEAST_SHARE)))
     quote = pl.col("text").str.slice("start", pl.col("end") - pl.col("start"))
     return _cues(cues.with_columns(quote=quote, basis=pl.lit("words")))
+
+
+def _said_once(cues: pl.DataFrame) -> pl.DataFrame:
+    """Of cues of one value that share characters the heaviest: 快递 in 什么快递 is not said twice."""
+    same = ["conversation_id", "value", "seq"]
+    rows = cues.sort(*same, "weight", "start", "end", "cue", descending=[False] * 3 + [True, False, True, False]).with_row_index("nth")
+    pairs = rows.select(*same, "nth", "start", "end").join(rows.select(*same, before="nth", at="start", until="end"), on=same)
+    again = pairs.filter((pl.col("before") < pl.col("nth")) & (pl.col("at") < pl.col("end")) & (pl.col("start") < pl.col("until")))
+    return rows.join(again.select("nth").unique(), on="nth", how="anti", maintain_order="left").drop("nth")
 
 
 _CUE = {name: kind for name, kind in CaseReason.items() if name != "is_decisive"}
@@ -159,6 +185,24 @@ def _of_topic(topics: pl.DataFrame, phase: Lexicon) -> pl.DataFrame:
     table = pl.DataFrame(rows, schema={"topic": pl.String, "value": pl.String, "weight": pl.Float64}, orient="row")
     found = topics.join(table, on="topic").with_columns(aspect=pl.lit("phase"), basis=pl.lit("topic"))
     return _cues(found)
+
+
+def _before_order(
+    cues: pl.DataFrame, messages: pl.DataFrame, talks: pl.DataFrame, orders: pl.DataFrame | None
+) -> pl.DataFrame:
+    """The cues without what is said of the phase after an order that was placed in the conversation itself.
+
+    Who asks, buys and says 拍好了 came to ask. Where nothing before the order speaks of the phase, the words after it do.
+    """
+    if orders is None:
+        return cues
+    placed = talks.join(orders.select("shop", "customer", "created_at"), on=["shop", "customer"])
+    first = placed.filter(pl.col("created_at") > pl.col("sent_at")).group_by("conversation_id").agg(pl.col("created_at").min())
+    said = messages.join(first, on="conversation_id").select("conversation_id", "seq", is_late=pl.col("sent_at") > pl.col("created_at"))
+    joined = cues.join(said, on=["conversation_id", "seq"], how="left", maintain_order="left")
+    of_phase, is_late = pl.col("aspect") == "phase", pl.col("is_late").fill_null(False)
+    has_early = (of_phase & ~is_late).any().over("conversation_id")
+    return joined.filter(~(of_phase & is_late & has_early)).drop("is_late")
 
 
 def _of_orders(talks: pl.DataFrame, asked: pl.DataFrame, phase: Lexicon, orders: pl.DataFrame | None) -> pl.DataFrame:

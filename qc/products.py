@@ -41,3 +41,13 @@ def shown_in(messages: pl.DataFrame) -> pl.DataFrame:
     cards = messages.filter((pl.col("content_kind") == "card") & (pl.col("sender_kind") == "customer"))
     found = cards.select("conversation_id", "seq").hstack(shown(cards["text"]))
     return found.filter(pl.any_horizontal(pl.col("product", "price_fen").is_not_null()))
+
+
+def names(products: pl.Series) -> list[str]:
+    """The distinct names among products as they are shown or ordered, in order; the number of a page is no name.
+
+    >>> names(pl.Series(["桂花乌龙", "612345678901", None, "桂花乌龙", "冷泡茶"]))
+    ['冷泡茶', '桂花乌龙']
+    """
+    text = products.drop_nulls().str.strip_chars()
+    return text.filter((text.str.len_chars() > 1) & ~text.str.contains(r"^\d+$")).unique().sort().to_list()

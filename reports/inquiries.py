@@ -91,7 +91,7 @@ def _worth(found: list[Row], factor: str, metric: str, w: Words) -> dict[str, An
     dots = [
         Dot(r["name"], Value(r["ratio"], r["low"], r["high"], r["n"]), r["n"] >= LEAST)
         for r in lines
-        if r["ratio"] is not None
+        if r["low"] is not None
     ]
     return {"factor": factor, "metric": metric, "lines": lines, **_picture(dots)}
 
@@ -109,6 +109,6 @@ def _alike(found: list[Row], facts: Facts, links: Links, w: Words, shop: str, me
     dots = [
         Dot(r["name"], Value(r["ratio"], r["low"], r["high"], r["n"]), not r["is_thin"])
         for r in lines
-        if r["ratio"] is not None
+        if r["low"] is not None
     ]
     return {"name": w.kpi(kpi), "unit": kpi["unit"], "lines": lines, **_picture(dots)}

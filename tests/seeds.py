@@ -1,4 +1,4 @@
-"""Do the intervals hold what was planted? `python -m tests.seeds 100` runs the night on a hundred made-up shops.
+"""Do the intervals hold what was planted? `python -m tests.seeds 200` runs the night on two hundred made-up shops.
 
 Of each night those tables are kept that the intervals are made from (`--keep`, one small file a seed; a seed that is
 there is not run again). The intervals are read off them anew each time, so that a changed formula asks for no new
@@ -130,7 +130,7 @@ def intervals(path: Path) -> list[Interval]:
         con.execute("ATTACH ':memory:' AS mart")
         con.execute("COPY FROM DATABASE file TO mart")
         con.execute("USE mart")
-        con.register("adjusted_", mart.adjusted(con, "like_with_like", mart.ADJUSTED["like_with_like"]))
+        con.register("adjusted_", mart.adjusted(con, "like_with_like"))
         con.execute("CREATE OR REPLACE TABLE mart.like_with_like AS FROM adjusted_")
         mart.on_top(con, mart.VIEWS)
         return [Interval(*row) for row in con.execute(INTERVALS).fetchall()]
@@ -193,19 +193,19 @@ def wilson(k: int, n: int, z: float = 1.959963984540054) -> tuple[float, float]:
 
 def table(rows: list[Coverage]) -> str:
     lines = [
-        "| 种下的 | 客服 | 真值 | 各店平均 ± 1.96 标准误 | 每店个数(中位) | 种子数 | 盖住 | 占比 | 95% 区间 | 真值在区间之上 / 之下 |",
-        "|" + " --- |" * 10,
+        "| 种下的 | 客服 | 真值 | 各店平均 ± 1.96 标准误 | 每店个数(中位) | 种子数 | 盖住 | 占比 | 95% 区间 | 真值在区间之上 / 之下 | p | p(Holm) |",
+        "|" + " --- |" * 12,
     ]
-    for row in rows:
+    for row, held in zip(rows, holm([chance_of(row) for row in rows]), strict=True):
         if row.seeds == 0:
-            lines.append(f"| {NAMES[row.what]} | {row.who} | {value(row.what, row.planted)} | | | 0 | | | | |")
+            lines.append(f"| {NAMES[row.what]} | {row.who} | {value(row.what, row.planted)} | | | 0 | | | | | | |")
             continue
         low, high = wilson(row.covered, row.seeds)
         share = f"{row.covered / row.seeds:.1%}"
         share = share if row.covered >= 0.93 * row.seeds else f"**{share}**"
         mean = f"{value(row.what, row.mean)} ± {value(row.what, 1.96 * row.error)}"
         above = row.seeds - row.covered - row.below
-        lines.append(f"| {NAMES[row.what]} | {row.who} | {value(row.what, row.planted)} | {mean} | {row.n:g} | {row.seeds} | {row.covered} | {share} | {low:.0%}–{high:.0%} | {row.below} / {above} |")  # fmt: skip
+        lines.append(f"| {NAMES[row.what]} | {row.who} | {value(row.what, row.planted)} | {mean} | {row.n:g} | {row.seeds} | {row.covered} | {share} | {low:.0%}–{high:.0%} | {row.below} / {above} | {chance_of(row):.3f} | {held:.2f} |")  # fmt: skip
     return "\n".join(lines) + "\n"
 
 
@@ -265,12 +265,35 @@ ALONE = """## 只看金额的 {n} 个店
 
 
 def summed_up(rows: list[Coverage]) -> str:
-    """How many planted quantities are held often enough, beside what chance alone would leave."""
+    """How many planted quantities are held often enough, beside what chance alone would leave; and is any of them not held?"""
     asked = [row for row in rows if row.seeds]
     short = [row for row in asked if row.covered < 0.93 * row.seeds]
     chance = sum(_less_than(math.ceil(0.93 * row.seeds), row.seeds, 0.95) for row in asked)
+    held = holm([chance_of(row) for row in asked])
+    least = min(range(len(asked)), key=lambda i: held[i] + chance_of(asked[i]))
+    refuted = [f"{NAMES[row.what]} {row.who}".strip() for row, p in zip(asked, held, strict=True) if p < 0.05]
+    off = [row for row in asked if row.seeds > 1 and abs(row.mean - row.planted) > 1.96 * row.error]
     return f"""种下的 {len(asked)} 个数里,{len(asked) - len(short)} 个的区间至少盖住 93%,{len(short)} 个不到。若每个区间恰好盖住 95%,单凭运气也有约 {chance:.1f} 个不到。
+
+每个数单独问:若它的区间盖住 95%,盖住这么少或更少的机会 p 有多大(单侧精确二项)。{len(asked)} 个数一起按 Holm 校正,
+p 不到 0.05 的{f"有 {len(refuted)} 个:{'、'.join(refuted)}" if refuted else "一个也没有"}。最小的是{NAMES[asked[least].what]} {asked[least].who}:{asked[least].covered} / {asked[least].seeds},p = {chance_of(asked[least]):.3f},校正后 {held[least]:.2f}。
+
+各店平均 ± 1.96 标准误不含真值的有 {len(off)} 个{f"({'、'.join(f'{NAMES[row.what]} {row.who}'.strip() for row in off)})" if off else ""};全都没有偏差时,单凭运气约 {0.05 * len(asked):.1f} 个。
 """
+
+
+def chance_of(row: Coverage) -> float:
+    """P(so few seeds held or fewer) of an interval that holds 95 %: exact, one-sided."""
+    return _less_than(row.covered + 1, row.seeds, 0.95)
+
+
+def holm(ps: Sequence[float]) -> list[float]:
+    """Each p adjusted for all being asked, whatever their dependence (Holm 1979, Scandinavian Journal of Statistics 6:65)."""
+    adjusted, worst = [0.0] * len(ps), 0.0
+    for rank, i in enumerate(sorted(range(len(ps)), key=lambda i: ps[i])):
+        worst = max(worst, min(1.0, (len(ps) - rank) * ps[i]))
+        adjusted[i] = worst
+    return adjusted
 
 
 def _less_than(k: int, n: int, p: float) -> float:

@@ -71,6 +71,41 @@ def test_an_interval_of_skewed_amounts_holds_the_truth_from_both_sides() -> None
     assert above + below < 0.06 and max(above, below) < 0.036
 
 
+def test_the_error_of_what_is_expected_counts_by_the_ratio() -> None:
+    """A sells 64 %, the others 40 %, and they are but twice as many: without the ratio's square only about 89 % hold 1.6."""
+    rng = np.random.default_rng(11)
+    n_shops, n_a, n_b = 2000, 100, 200
+    sold = np.concatenate([rng.random((n_shops, n_a)) < 0.64, rng.random((n_shops, n_b)) < 0.4], axis=1)
+    frame = pl.DataFrame({
+        "shop": np.repeat([f"{i}" for i in range(n_shops)], n_a + n_b), "part": (["A"] * n_a + ["B"] * n_b) * n_shops,
+        "value": sold.ravel().astype(float),
+    })  # fmt: skip
+    found = observed_expected(frame, []).filter(part="A")
+    held = found.filter((pl.col("low") <= 1.6) & (pl.col("high") >= 1.6)).height / n_shops
+    assert 0.94 < held < 0.965
+
+
+def test_an_interval_of_fieller_by_hand() -> None:
+    """A sells 12 of 20, the others 10 of 40: due 5, variances 20 × 3/16 and 400/40 × 3/16, skewness 3.75⁻¹ᐟ² …"""
+    row = observed_expected(cases(("A", "商品", 20, 12), ("B", "商品", 40, 10)), ["topic"]).row(0, named=True)
+    own, of_due, third = 20 * 3 / 16, 400 / 40 * 3 / 16, 20 * (3 / 32) * (1 - (20 / 40) ** 2)
+    moved, z = third / (own + of_due) / 6 * (1.96**2 - 1), 1.96
+    for end in (row["low"], row["high"]):  # both ends solve the equation
+        assert abs((12 - moved - end * 5) ** 2 - z**2 * (own + end**2 * of_due)) < 1e-2
+    assert row["low"] < row["ratio"] == 12 / 5 < row["high"]
+
+
+def test_too_few_skewed_amounts_have_a_ratio_but_no_interval() -> None:
+    others = [("店", "B", "商品", 100.0 if i % 20 else 2000.0) for i in range(60)]
+    few, more = ([("店", "A", "商品", 150.0)] * n for n in (3, 40))
+    rows = [
+        observed_expected(pl.DataFrame(others + own, schema=["shop", "part", "topic", "value"], orient="row"), ["topic"]).row(0, named=True)
+        for own in (few, more)
+    ]
+    assert [row["ratio"] is not None for row in rows] == [True, True]
+    assert [row["low"] is not None for row in rows] == [row["high"] is not None for row in rows] == [False, True]
+
+
 TALKS = st.lists(
     st.tuples(st.sampled_from("ABC"), st.sampled_from(["x", "y", None]), st.sampled_from([0.0, 1.0, 5.5])),
     min_size=1,

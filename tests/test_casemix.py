@@ -94,6 +94,15 @@ def test_orders_speak_of_the_phase_where_they_name_buyers():
     assert "orders" not in strangers.reasons["basis"].to_list()
 
 
+def test_who_buys_in_the_talk_came_to_ask():
+    lines = ["客:这款有什么颜色", "服:有青和白", "客:拍好了,地址写错了帮我改地址", "服:改好了,尽快发出"]
+    phase = lambda *created: casemix.classify(talk(lines), LEXICONS, orders(*created)).cases["phase"].item()  # noqa: E731
+    before, within = NOON - timedelta(hours=1), NOON + timedelta(seconds=2)
+    assert [phase(before), phase(within), phase(before, within)] == ["mid", "pre", "pre"]
+    greeted = casemix.classify(talk(["客:在吗", "服:在", *lines[2:]]), LEXICONS, orders(within))
+    assert greeted.cases["phase"].item() == "mid", "before the order nothing was wanted: what follows decides"
+
+
 def test_an_unknown_value_is_refused_with_the_file(tmp_path):
     (tmp_path / "lexicons").mkdir()
     text = "aspect: topic\nleast: 1\notherwise: 其他\nhalved_each_message: false\nvalues: {聊天: [{weight: 1.0, any: [在吗]}]}\n"
@@ -109,6 +118,16 @@ def spots(text, phrases):
     return [(i, i + len(p)) for p in phrases for i in range(len(text)) if text.startswith(p, i)]
 
 
+def is_said_already(key, cue, cues):
+    """A heavier cue of the value (of equals the earlier, then the longer one) shares characters with it."""
+    order = lambda key, cue: (-cue[1], cue[2], -cue[3], str(key[1]))  # noqa: E731
+    return any(
+        value == key[0] and seq == cue[0] and start < cue[3] and cue[2] < end
+        and order((value, k), (seq, weight, start, end)) < order(key, cue)
+        for (value, k), (seq, weight, start, end) in cues.items()
+    )  # fmt: skip
+
+
 def reference(lines, lexicon):
     first = {}
     for value, cues in lexicon.values.items():
@@ -119,11 +138,14 @@ def reference(lines, lexicon):
                 excuses = spots(text, unless)
                 free = [(a, z) for a, z in spots(text, phrases) if not any(a < y and x < z for x, y in excuses)]
                 if (line[0] == "客") == (cue.who == "customer") and free:
-                    first[value, k] = (seq, cue.weight)
+                    start, end = min(free, key=lambda spot: (spot[0], -spot[1]))
+                    first[value, k] = (seq, cue.weight, start, end)
                     break
-    ranks = sorted({seq for seq, _ in first.values()})
+    if lexicon.halved_each_message:
+        first = {key: cue for key, cue in first.items() if not is_said_already(key, cue, first)}
+    ranks = sorted({seq for seq, *_ in first.values()})
     sums = dict.fromkeys(lexicon.values, 0.0)
-    for (value, _), (seq, weight) in first.items():
+    for (value, _), (seq, weight, *_) in first.items():
         sums[value] += weight / 2 ** min(3, ranks.index(seq)) if lexicon.halved_each_message else weight
     best = max(sums, key=lambda v: sums[v])
     return best if sums[best] >= lexicon.least else lexicon.otherwise
@@ -152,6 +174,25 @@ def test_the_reference_agrees_and_the_reasons_add_up(lines):
         assert len(won) <= 1 and (len(won) == 0 or won.item() == here["weight"].max())
     for reason in mix.reasons.filter(pl.col("seq").is_not_null()).iter_rows(named=True):
         assert lines[reason["seq"] - 1][2:][reason["start"] : reason["end"]] == reason["quote"]
+
+
+@pytest.mark.parametrize(
+    ("line", "products", "topic"),
+    [
+        ("客:冷泡茶多少钱一罐", [], "使用"),
+        ("客:冷泡茶多少钱一罐", ["冷泡茶"], "价格"),  # 冷泡 is a part of what it is called
+        ("客:冷泡茶能冷泡吗", ["冷泡茶"], "使用"),
+        ("客:礼盒有什么颜色", ["礼盒"], "商品"),  # the whole name still says what is wanted
+        ("客:發什麼快遞", ["什么快递啊"], "物流"),
+    ],
+)
+def test_the_name_of_a_product_is_no_wish(line, products, topic):
+    assert casemix.classify(talk([line]), LEXICONS, products=products).cases["topic"].item() == topic
+
+
+def test_words_of_one_value_that_share_characters_are_said_once():
+    reasons = casemix.classify(talk(["客:哪个更适合女生", "客:发什么快递"]), LEXICONS).reasons.filter(aspect="topic")
+    assert reasons.select("value", "quote", "weight").rows() == [("商品", "哪个更", 1.5), ("物流", "什么快递", 1.25)]
 
 
 def test_the_order_of_rows_changes_nothing():

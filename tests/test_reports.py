@@ -312,6 +312,13 @@ def test_orders_alone_make_a_report(mart: Path, tmp_path: Path, lang: str) -> No
     assert [a["alt"] for a, _ in pictures(page)]
 
 
+def test_a_ratio_without_an_interval_stands_alone(mart: Path, tmp_path: Path) -> None:
+    without = [f"UPDATE {t} SET ratio = 7.77, low = NULL, high = NULL" for t in ("like_with_like", "quality_worth")]
+    report = written(rebuilt(mart, tmp_path / "m.duckdb", without), tmp_path / "out", "zh")
+    shown = [after for page in report.values() for after in re.findall(r"<b>7\.77</b>(.{7})", page.source)]
+    assert len(shown) > 10 and set(shown) == {"</td></"}
+
+
 @pytest.mark.parametrize("lang", LANGS)
 def test_chats_without_times_and_agents_make_a_report(mart: Path, tmp_path: Path, lang: str) -> None:
     report = written(rebuilt(mart, tmp_path / "m.duckdb", NO_TIMES_NO_AGENTS), tmp_path / "out", lang)

@@ -52,6 +52,22 @@ def test_counting() -> None:
     assert found[0].mean == pytest.approx(0.275) and found[0].error == pytest.approx(0.125 / 2**0.5)
 
 
+def test_holm_of_five_by_hand() -> None:
+    """0.01 × 5, 0.012 × 4 (not under the one before), 0.03 × 3, 0.3 × 2, 0.9."""
+    assert seeds.holm([0.3, 0.01, 0.03, 0.9, 0.012]) == pytest.approx([0.6, 0.05, 0.09, 0.9, 0.05])
+
+
+def test_what_is_held_too_seldom_is_named() -> None:
+    """85 of 100 has p = 0.0001 (exactly 1.3585e-4), of 94 it is 0.384; of three, 3 × p stays under 5 %."""
+    row = seeds.Coverage("conversion_d3", "小满", 0.5, 90, 100, 85, 8, 0.5, 0.01)
+    assert seeds.chance_of(row) == pytest.approx(1.3585e-4, rel=1e-3)
+    rows = [row, row._replace(who="谷雨", covered=94), row._replace(who="阿岩", covered=98, mean=0.6)]
+    text = seeds.summed_up(rows)
+    assert "2 个的区间至少盖住 93%,1 个不到" in text and "p 不到 0.05 的有 1 个:询单→最终付款率 小满" in text
+    assert "不含真值的有 1 个(询单→最终付款率 阿岩)" in text
+    assert "一个也没有" in seeds.summed_up(rows[1:])
+
+
 def test_amounts_alone_have_the_interval_of_the_mart() -> None:
     shop = planted.Noted({"consulted": Counter(a=100, b=300, c=200), "silent": Counter(a=50, d=70, e=900)}, [])
     (found,) = seeds.intervals_of_means([shop])
