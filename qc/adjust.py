@@ -50,7 +50,11 @@ def observed_expected(cases: pl.DataFrame, strata: Sequence[str], *, least: int 
     )  # fmt: skip
     low, high = _fieller(pl.col("total") - _moved(), pl.col("due"), pl.col("of_own"), pl.col("of_due"))
     known = pl.col("is_known") & (pl.col("due") > 0)
-    is_held = known & (pl.col("lopsided") < 3 / _Z * pl.col("n").cast(pl.Float64).sqrt()) & (pl.col("due") ** 2 > _Z**2 * pl.col("of_due"))
+    is_held = (
+        known
+        & (pl.col("lopsided") < 3 / _Z * pl.col("n").cast(pl.Float64).sqrt())
+        & (pl.col("due") ** 2 > _Z**2 * pl.col("of_due"))
+    )
     return parts.select(
         "shop", "part", "n", observed=pl.col("total") / pl.col("n"), expected=pl.when("is_known").then(pl.col("due") / pl.col("n")),
         ratio=pl.when(known).then(pl.col("total") / pl.col("due")), low=pl.when(is_held).then(low.clip(lower_bound=0)), high=pl.when(is_held).then(high),

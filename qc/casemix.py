@@ -47,7 +47,11 @@ class Mix(NamedTuple):
 
 
 def classify(
-    messages: pl.DataFrame, lexicons: Sequence[Lexicon], orders: pl.DataFrame | None = None, *, products: Sequence[str] = ()
+    messages: pl.DataFrame,
+    lexicons: Sequence[Lexicon],
+    orders: pl.DataFrame | None = None,
+    *,
+    products: Sequence[str] = (),
 ) -> Mix:
     """frames.Message, one lexicon an aspect, frames.Order -> Mix: a case for every conversation.
 
@@ -149,9 +153,15 @@ def _weighted(heard: pl.DataFrame, lexicon: Lexicon) -> pl.DataFrame:
 def _said_once(cues: pl.DataFrame) -> pl.DataFrame:
     """Of cues of one value that share characters the heaviest: 快递 in 什么快递 is not said twice."""
     same = ["conversation_id", "value", "seq"]
-    rows = cues.sort(*same, "weight", "start", "end", "cue", descending=[False] * 3 + [True, False, True, False]).with_row_index("nth")
-    pairs = rows.select(*same, "nth", "start", "end").join(rows.select(*same, before="nth", at="start", until="end"), on=same)
-    again = pairs.filter((pl.col("before") < pl.col("nth")) & (pl.col("at") < pl.col("end")) & (pl.col("start") < pl.col("until")))
+    rows = cues.sort(
+        *same, "weight", "start", "end", "cue", descending=[False] * 3 + [True, False, True, False]
+    ).with_row_index("nth")
+    pairs = rows.select(*same, "nth", "start", "end").join(
+        rows.select(*same, before="nth", at="start", until="end"), on=same
+    )
+    again = pairs.filter(
+        (pl.col("before") < pl.col("nth")) & (pl.col("at") < pl.col("end")) & (pl.col("start") < pl.col("until"))
+    )
     return rows.join(again.select("nth").unique(), on="nth", how="anti", maintain_order="left").drop("nth")
 
 
@@ -197,8 +207,14 @@ def _before_order(
     if orders is None:
         return cues
     placed = talks.join(orders.select("shop", "customer", "created_at"), on=["shop", "customer"])
-    first = placed.filter(pl.col("created_at") > pl.col("sent_at")).group_by("conversation_id").agg(pl.col("created_at").min())
-    said = messages.join(first, on="conversation_id").select("conversation_id", "seq", is_late=pl.col("sent_at") > pl.col("created_at"))
+    first = (
+        placed.filter(pl.col("created_at") > pl.col("sent_at"))
+        .group_by("conversation_id")
+        .agg(pl.col("created_at").min())
+    )
+    said = messages.join(first, on="conversation_id").select(
+        "conversation_id", "seq", is_late=pl.col("sent_at") > pl.col("created_at")
+    )
     joined = cues.join(said, on=["conversation_id", "seq"], how="left", maintain_order="left")
     of_phase, is_late = pl.col("aspect") == "phase", pl.col("is_late").fill_null(False)
     has_early = (of_phase & ~is_late).any().over("conversation_id")

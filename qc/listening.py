@@ -11,7 +11,7 @@ import polars as pl
 
 from qc import frames
 from qc.phrases import Leaf, hear, sought_by
-from qc.places import PLACE, TURN, Beside, Talk, keys
+from qc.places import TURN, Beside, Talk, keys
 from qc.quotation import echoes, own
 from qc.reading import Ints, stretches
 from qc.rule import Rule
@@ -43,16 +43,19 @@ def listen(messages: pl.DataFrame, turns: pl.DataFrame, packs: Sequence[Pack], b
     )  # fmt: skip
     said = _arranged(said.filter(pl.col("is_agent") | pl.col("is_asking")).drop("is_asking")).with_row_index("i")
     begin = np.flatnonzero(np.diff(said["talk"].to_numpy(), prepend=-1))
-    number, agents = _agents(said)
-    said = said.with_columns(
-        *_numbered(said, begin), agent=number, speaker=_speaker(said, number), asked=_asked(said, begin)
-    )
-    rules, asked = rules_of(packs), _turns(turns, said["conversation_id", "talk"][begin])
-    if any(rule.where and rule.where.anchor for rule in rules.values()):
-        said = said.with_columns(turn=_turn_of(said, asked))
-    sides = _sides(said, rules, disguises_of(packs))
+    rules, disguises = rules_of(packs), disguises_of(packs)
+    with ThreadPoolExecutor(
+        max(2, pl.thread_pool_size())
+    ) as threads:  # both sides are heard while the bubbles are numbered
+        heard = [threads.submit(_side, said, rules, disguises, who) for who in ("customer", "agent")]
+        asked, (number, agents) = _turns(turns, said["conversation_id", "talk"][begin]), _agents(said)
+        numbers = [*_numbered(said, begin), number, _speaker(said, number), _asked(said, begin)]
+        if any(rule.where and rule.where.anchor for rule in rules.values()):
+            numbers.append(_turn_of(said, asked))
+        sides = [side.result() for side in heard]
     long = np.sum([np.append(side.long, 0)[side.of] for side in sides], axis=0)
-    said = said.with_columns(pl.Series("long", long, dtype=pl.Int32))
+    numbers.append(pl.Series("long", long, dtype=pl.Int32))
+    said = said.with_columns(numbers)
     return Talk(said, begin, agents, messages, asked, _heard(said, *sides), rules, beside, {})
 
 
@@ -79,7 +82,7 @@ def _turn_of(said: pl.DataFrame, turns: pl.DataFrame) -> pl.Series:
     """The turn that each bubble belongs to: the last one asked up to it; 0 before the first."""
     turn, of = np.append(turns["turn"].to_numpy(), 0), np.append(turns["talk"].to_numpy(), -1)
     last = np.searchsorted(keys(turns["talk"], turns["asked_seq"]), keys(said["talk"], said["seq"]), side="right") - 1
-    return pl.Series(np.where(of[last] == said["talk"].to_numpy(), turn[last], 0))
+    return pl.Series("turn", np.where(of[last] == said["talk"].to_numpy(), turn[last], 0))
 
 
 def _numbered(said: pl.DataFrame, begin: Ints) -> tuple[pl.Series, pl.Series]:
@@ -104,7 +107,7 @@ def _agents(said: pl.DataFrame) -> tuple[pl.Series, pl.Series]:
     number[names["code"].to_numpy()] = np.arange(1, names.height + 1)
     of = np.zeros(said.height, np.int64)
     of[at] = number[coded.to_physical().to_numpy()]
-    return pl.Series(of), pl.concat([pl.Series([None], dtype=pl.String), names["name"]])
+    return pl.Series("agent", of), pl.concat([pl.Series([None], dtype=pl.String), names["name"]])
 
 
 def _speaker(said: pl.DataFrame, agent: pl.Series) -> pl.Series:
@@ -115,7 +118,7 @@ def _speaker(said: pl.DataFrame, agent: pl.Series) -> pl.Series:
     _, first, of = np.unique(both[is_new], return_index=True, return_inverse=True)
     speaker = np.full(said.height, -1)
     speaker[at] = at[np.flatnonzero(is_new)[first[of]]][np.cumsum(is_new) - 1]
-    return pl.Series(speaker)
+    return pl.Series("speaker", speaker)
 
 
 def _asked(said: pl.DataFrame, begin: Ints) -> pl.Series:
@@ -125,19 +128,9 @@ def _asked(said: pl.DataFrame, begin: Ints) -> pl.Series:
     return pl.Series("asked", np.where(last >= begin[said["talk"].to_numpy()], last, -1), dtype=pl.Int64)
 
 
-def _sides(said: pl.DataFrame, rules: Mapping[str, Rule], disguises: Mapping[str, Sequence[str]]) -> list[_Side]:
-    """The customer's and the agent's, side by side where there are processors for it."""
-
-    def of(is_agent: bool) -> _Side:
-        who = "agent" if is_agent else "customer"
-        return _side(said, is_agent, sought_by([rule for rule in rules.values() if rule.who == who]), disguises)
-
-    with ThreadPoolExecutor(pl.thread_pool_size()) as threads:
-        return list(threads.map(of, (False, True)))
-
-
-def _side(said: pl.DataFrame, is_agent: bool, sought: Sequence[Leaf], disguises: Mapping[str, Sequence[str]]) -> _Side:
-    theirs = said.select("i", "text", "is_spoken").filter(said["is_agent"] == is_agent)
+def _side(said: pl.DataFrame, rules: Mapping[str, Rule], disguises: Mapping[str, Sequence[str]], who: str) -> _Side:
+    sought = sought_by([rule for rule in rules.values() if rule.who == who])
+    theirs = said.select("i", "text", "is_spoken").filter(said["is_agent"] == (who == "agent"))
     i, is_spoken = theirs["i"].to_numpy(), theirs["is_spoken"].to_numpy()
     texts, which, order = _distinct(theirs["text"])
     of = np.full(said.height, -1)
@@ -157,9 +150,14 @@ def _heard(said: pl.DataFrame, customer: _Side, agent: _Side) -> dict[tuple[str,
     echo = _echoes(agent.claimed, agent.folded[agent.of[agent.claimed["i"]]], customer.folded, asked)
     found: dict[tuple[str, str], pl.DataFrame] = {}
     for side, claimed in ((customer, customer.claimed), (agent, agent.claimed.filter(~echo))):
-        places = pl.concat([claimed, side.other]).with_columns(is_whole=False)
-        for (leaf,), part in places.partition_by("leaf", as_dict=True).items():
-            found[side.sought[leaf].rule.id, side.sought[leaf].path] = part.select(*PLACE)
+        places = pl.concat([claimed, side.other])
+        leaf = places["leaf"].to_numpy().astype(np.uint16 if len(side.sought) < 1 << 16 else np.uint32)
+        order = np.argsort(leaf, kind="stable")
+        places = places.select("i", "start", "end", is_whole=False)[order]
+        edges = np.searchsorted(leaf[order], np.arange(len(side.sought) + 1)).tolist()
+        for one, since, until in zip(side.sought, edges, edges[1:], strict=False):
+            if since < until:
+                found[one.rule.id, one.path] = places[since:until]
     return found
 
 
