@@ -173,3 +173,8 @@ def leaves(item: Any, path: str) -> Iterator[tuple[str, str, Any]]:
         yield from ([(f"{path}.{key}", key, value)] if not within else [])
         for deeper, part in within:
             yield from leaves(part, deeper)
+
+
+def only_words(condition: Condition) -> bool:
+    """Whether a condition asks for words and for nothing else."""
+    return all(path == ".any" for path, _, _ in leaves(condition, ""))

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import polars as pl
 
 from qc import frames
-from qc.conditions import leaves
+from qc.conditions import leaves, only_words
 from qc.listening import listen
 from qc.places import Beside, Talk, places
 from qc.rule import EVENTS, SEVERITIES, Rule
@@ -114,18 +114,13 @@ def phrase(talk: Talk, rule: Rule) -> Found:
     if found.is_empty():
         return NOTHING
     found = found.select(*FOUND)
-    if is_plain(rule):  # words stand where its speaker said them
+    if rule.where is None and only_words(rule):  # they stand where its speaker said them
         return Found(found, NOTHING.due)
     i = found["i"].to_numpy()
     is_there = talk.said["is_agent"].to_numpy()[i] == (rule.who == "agent")
     if rule.where:
         is_there &= looked_at(talk, rule.where)[i]
     return Found(found if is_there.all() else found.filter(pl.Series(is_there)), NOTHING.due)
-
-
-def is_plain(rule: Rule) -> bool:
-    """Whether the rule asks for words and nothing else, wherever they are said."""
-    return rule.where is None and all(path == ".any" for path, _, _ in leaves(rule, ""))
 
 
 def absent(talk: Talk, rule: Rule) -> Found:

@@ -44,9 +44,7 @@ def listen(messages: pl.DataFrame, turns: pl.DataFrame, packs: Sequence[Pack], b
     said = _arranged(said.filter(pl.col("is_agent") | pl.col("is_asking")).drop("is_asking")).with_row_index("i")
     begin = np.flatnonzero(np.diff(said["talk"].to_numpy(), prepend=-1))
     rules, disguises = rules_of(packs), disguises_of(packs)
-    with ThreadPoolExecutor(
-        max(2, pl.thread_pool_size())
-    ) as threads:  # both sides are heard while the bubbles are numbered
+    with ThreadPoolExecutor(2) as threads:  # both sides are heard while the bubbles are numbered
         heard = [threads.submit(_side, said, rules, disguises, who) for who in ("customer", "agent")]
         asked, (number, agents) = _turns(turns, said["conversation_id", "talk"][begin]), _agents(said)
         numbers = [*_numbered(said, begin), number, _speaker(said, number), _asked(said, begin)]

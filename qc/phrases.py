@@ -12,7 +12,7 @@ import numpy.typing as npt
 import polars as pl
 
 from qc import disguise, frames, reading
-from qc.conditions import Sought, leaves
+from qc.conditions import Sought, leaves, only_words
 from qc.patterns import as_folded, literal
 from qc.reading import GAP, Bools, Integers, Ints, Reading, stretches
 from qc.text import PUNCTUATION, SMILEY, fold
@@ -169,7 +169,10 @@ def _spans(read: Reading, said: Said, book: _Book) -> pl.DataFrame:
     patterns = _matches(read, said, book, text, word)
     found = Hits(*map(np.concatenate, zip(hits.where(~is_unless), *patterns, strict=True)))
     found = _excused(_exact(found, book, read, said), hits.where(is_unless))
-    once = _marked([leaf.leaf for leaf in book.leaves if _is_once(leaf.rule)], found.leaf)
+    # Of an absent rule that is nothing but words only its presence matters.
+    once = _marked(
+        [leaf.leaf for leaf in book.leaves if leaf.rule.by == "absent" and only_words(leaf.rule)], found.leaf
+    )
     return pl.concat([_as_written(found.where(~once), read), _first(found.where(once))])
 
 
@@ -188,10 +191,6 @@ def _marked(wanted: npt.ArrayLike, among: Integers) -> Bools:
     wanted = np.asarray(wanted, np.int64)
     is_wanted[wanted[wanted < is_wanted.size]] = True
     return np.asarray(is_wanted[among])
-
-
-def _is_once(rule: Sought) -> bool:
-    return rule.by == "absent" and all(path == ".any" for path, _, _ in leaves(rule, ""))
 
 
 def _matches(read: Reading, said: Said, book: _Book, text: Integers, word: Integers) -> list[Hits]:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
 from qc.places import Talk, keys
+from qc.reading import Bools
 from qc.rule import EVENTS, Where
-
-Bools = npt.NDArray[np.bool_]
 
 _CASES = {"phase": "phase", "topic": "topic", "customer": "customer_type"}
 _AT = ["conversation_id", "seq"]
