@@ -233,3 +233,12 @@ def test_a_new_rule_is_refused_until_its_examples_are_written() -> None:
     text = rulebench.template("MY_RULE")
     with pytest.raises(RulebookError, match="该命中的话1"):
         prove(bind([load_pack(text, "new.yaml")]))
+
+
+@pytest.mark.parametrize(("place", "found"), [("after", [3]), ("before", [1]), ("around", [1, 2, 3])])
+def test_what_stands_in_the_anchors_own_bubble_is_neither_after_nor_before_it(place: str, found: list[int]) -> None:
+    anchor = rule(any_of=["甲"]).model_copy(update={"id": "ANCHOR"})
+    looking = rule(any_of=["乙"], where=Where(**{place: "ANCHOR", "turns": 1}))
+    said = talk([("c", "服: 乙\n服: 甲乙\n服: 乙")])
+    findings = inspect(*said, pack(anchor, looking)).findings
+    assert findings.filter(rule_id=looking.id)["seq"].to_list() == found
