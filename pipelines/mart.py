@@ -24,6 +24,7 @@ from qc import (
     hours,
     identity,
     ledger,
+    needs,
     products,
     profiles,
     promises,
@@ -161,7 +162,7 @@ def build(
         con.register("adjusted_", adjusted(con, name))
         con.execute(f"CREATE TABLE mart.{name} AS SELECT * FROM adjusted_ ORDER BY ALL")
         con.unregister("adjusted_")
-    _reference(con, book, detectors.unasked(rules_of(book.packs), messages, beside))
+    _reference(con, book, needs.unasked(rules_of(book.packs), messages, beside))
     for name in COPIED:
         con.execute(f"CREATE TABLE mart.{name} AS SELECT * FROM warehouse.{name} ORDER BY ALL")
     con.execute("DELETE FROM mart.runs")  # written last, when this run's own row is complete

@@ -16,7 +16,7 @@ import polars as pl
 from pipelines import rules, settings, store
 from pipelines.mart import Book
 from pipelines.resources import data_dir
-from qc import detectors, frames, ledger, mutation, rulebook, rulecheck
+from qc import detectors, frames, ledger, mutation, needs, rulebook, rulecheck
 from qc.places import Beside
 from qc.rulebook import Pack, rules_of
 from qc.rulefile import RulebookError, closest
@@ -157,7 +157,7 @@ def _count(
     hits = found.filter(rule_id=rule_id)
     n = hits["conversation_id"].n_unique()
     bounds = con.execute("SELECT wilson_low(?, ?), wilson_high(?, ?)", [n, of, n, of]).fetchone() or (None, None)
-    unasked = detectors.unasked(rules_of(packs), known.messages, known.beside).get(rule_id)
+    unasked = needs.unasked(rules_of(packs), known.messages, known.beside).get(rule_id)
     return (rule_id, rule.title, hits.height, n, of, n / of if of else None, *bounds, unasked)
 
 

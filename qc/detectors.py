@@ -5,24 +5,24 @@ Bubbles, talks, agents and rules go by their numbers until everything is found a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
 from qc import frames
-from qc.conditions import leaves, only_words
+from qc.characters import as_series, as_texts, strung
+from qc.compiled import Bools, Integers, Ints, Small, compiled
+from qc.conditions import only_words
 from qc.listening import listen
-from qc.places import Beside, Talk, places
-from qc.rule import EVENTS, SEVERITIES, Rule
-from qc.rulebook import Pack, in_order, references
+from qc.places import PLACE, Beside, Talk, places
+from qc.rows import marked, ordered
+from qc.rule import SEVERITIES, Rule
+from qc.rulebook import Pack
 from qc.where import looked_at
 
-# Where a rule found something: characters of a bubble.
-FOUND: frames.Noun = {"i": pl.UInt32, "start": pl.Int32, "end": pl.Int32}
 # When an absent rule applies: a bubble that names the talk and the agent it is asked of, and whether it was said.
 DUE: frames.Noun = {"i": pl.UInt32, "is_met": pl.Boolean}
 
@@ -34,138 +34,108 @@ class Inspection(NamedTuple):
     moments: pl.DataFrame  # frames.Moment
 
 
-class Found(NamedTuple):
-    """What one rule finds."""
-
-    said: pl.DataFrame  # FOUND
-    due: pl.DataFrame  # DUE
-
-
-NOTHING = Found(frames.empty(FOUND), frames.empty(DUE))
-
-
 def inspect(
     messages: pl.DataFrame, turns: pl.DataFrame, packs: Sequence[Pack], beside: Beside = Beside()
 ) -> Inspection:
     """frames.Message, frames.Turn, packs -> Inspection(frames.Finding, frames.Moment), in a fixed order.
 
     Effective messages are inspected for rules of the agent, the customer's for rules of the customer. A rule that asks
-    for what is not there finds nothing; `unasked` says which and why.
+    for what is not there finds nothing; `needs.unasked` says which and why.
     """
     talk = listen(messages, turns, packs, beside)
-    found, rules = run(talk), [talk.rules[rule_id] for rule_id in sorted(talk.rules)]
-    numbered = [(n, found[rule.id]) for n, rule in enumerate(rules) if rule.id in found]
-    said = pl.concat([_by(0, NOTHING.said), *(_by(n, one.said) for n, one in numbered if one.said.height)])
-    due = pl.concat([_by(0, NOTHING.due), *(_by(n, one.due) for n, one in numbered if one.due.height)])
-    names, here = pl.Series([rule.id for rule in rules], dtype=pl.String), _in_order_of_names(talk)
+    rules = [talk.rules[rule_id] for rule_id in sorted(talk.rules)]
+    names = pl.Series([rule.id for rule in rules], dtype=pl.String)
     with ThreadPoolExecutor(pl.thread_pool_size()) as threads:
-        moments = threads.submit(_moments, talk, names, here, due)
-        findings = _findings(talk, names, here, _settled(said, rules), due.filter(~pl.col("is_met")))
+        said = _by_number(told(talk), rules, PLACE).drop("is_whole")
+        due = threads.submit(lambda: _by_number(missed(talk), rules, DUE))
+        moments = threads.submit(lambda: _moments(talk, names, due.result()))
+        rows = _in_order(talk, _settled(said, rules), due.result().filter(~pl.col("is_met")))
+        ids = threads.submit(_ids, talk, names, rows)
+        findings = _called(talk, names, rows).with_columns(*rows["seq", "start", "end"], _quotes(talk, rows))
+        findings = frames.of(frames.Finding, findings.with_columns(finding_id=ids.result()))
         return Inspection(findings, moments.result())
 
 
-def _by(rule: int, rows: pl.DataFrame) -> pl.DataFrame:
-    return rows.with_columns(rule=pl.lit(rule, pl.UInt16))
+def _by_number(found: Mapping[str, pl.DataFrame], rules: Sequence[Rule], noun: frames.Noun) -> pl.DataFrame:
+    """All that was found, with the number of its `rule`."""
+    held = [(n, found[rule.id]) for n, rule in enumerate(rules) if rule.id in found and found[rule.id].height]
+    numbered = [rows.with_columns(rule=pl.lit(n, pl.UInt16)) for n, rows in held]
+    return pl.concat([frames.empty(noun | {"rule": pl.UInt16}), *numbered])
 
 
-def run(talk: Talk) -> dict[str, Found]:
-    """What each rule that can be asked finds by itself; a rule comes after those that it looks to."""
-    found: dict[str, Found] = {}
-    silent = unasked(talk.rules, talk.messages, talk.beside)
-    for rule in in_order(talk.rules):
-        if rule.id not in silent:
-            found[rule.id] = DETECTORS[rule.by](talk, rule)
-            talk.findings[rule.id] = found[rule.id].said
-    return found
+def told(talk: Talk) -> dict[str, pl.DataFrame]:
+    """rule_id → PLACE of what was said, of each rule by itself; a rule comes after those that it looks to."""
+    for rule in talk.askable:
+        if rule.by == "phrase":
+            talk.findings[rule.id] = phrase(talk, rule)
+    return talk.findings
 
 
-def unasked(rules: Mapping[str, Rule], messages: pl.DataFrame, beside: Beside) -> dict[str, str]:
-    """rule_id → why it does not apply: it asks for what is not there, or looks to a rule that does."""
-    is_timed = messages["sent_at"].is_not_null().any()
-    lacking = {
-        "no_orders": beside.orders is None,
-        "no_cases": beside.cases is None,
-        "no_sentiment": beside.sentiment is None,
-        "no_times": not is_timed,
-    }
-    reasons: dict[str, str] = {}
-    for rule in in_order(rules):
-        looked_to = [reasons[at] for _, at in references(rule) if at in reasons] if reasons else []
-        if why := [need for need in needs(rule) if lacking[need]] + looked_to:
-            reasons[rule.id] = why[0]
-    return reasons
+def missed(talk: Talk) -> dict[str, pl.DataFrame]:
+    """rule_id → DUE of what should have been said; asked after what was said."""
+    return {rule.id: absent(talk, rule) for rule in talk.askable if rule.by == "absent"}
 
 
-def needs(rule: Rule) -> list[str]:
-    """What a rule asks for besides the chat, as the reason codes of its lack."""
-    kinds = {key for _, key, _ in leaves(rule, "")}
-    filters = rule.where.filters() if rule.where else {}
-    is_ordered = "order" in filters or any(at in EVENTS for _, at in references(rule))
-    wanted = {
-        "no_orders": is_ordered, "no_cases": bool({"phase", "topic", "customer"} & set(filters)),
-        "no_sentiment": "sentiment" in kinds, "no_times": "slow" in kinds or is_ordered,
-    }  # fmt: skip
-    return [reason for reason, is_wanted in wanted.items() if is_wanted]
-
-
-def phrase(talk: Talk, rule: Rule) -> Found:
-    """Each place where the rule's condition holds, where the rule looks."""
+def phrase(talk: Talk, rule: Rule) -> pl.DataFrame:
+    """PLACE wherever the rule's condition holds, where the rule looks."""
     found = places(talk, rule, rule)
-    if found.is_empty():
-        return NOTHING
-    found = found.select(*FOUND)
-    if rule.where is None and only_words(rule):  # they stand where its speaker said them
-        return Found(found, NOTHING.due)
+    if found.is_empty() or (rule.where is None and only_words(rule)):  # they stand where its speaker said them
+        return found
     i = found["i"].to_numpy()
-    is_there = talk.said["is_agent"].to_numpy()[i] == (rule.who == "agent")
-    if rule.where:
-        is_there &= looked_at(talk, rule.where)[i]
-    return Found(found if is_there.all() else found.filter(pl.Series(is_there)), NOTHING.due)
+    is_there = (talk.is_agent[i] == (rule.who == "agent")) & looked_at(talk, rule.where)[i]
+    return found if is_there.all() else found.filter(pl.Series(is_there))
 
 
-def absent(talk: Talk, rule: Rule) -> Found:
-    """The moments at which something is due, and whether it was said.
+def absent(talk: Talk, rule: Rule) -> pl.DataFrame:
+    """DUE: the moments at which something is due, and whether it was said.
 
     Due of: each agent over their own messages (anywhere), who opened (first), who closed (last), or who spoke first
     near the other rule's finding (after, before, around).
     """
-    is_said = np.zeros(talk.said.height, np.bool_)
-    is_said[places(talk, rule, rule)["i"].to_numpy()] = True
-    is_due = talk.said["is_agent"].to_numpy() & looked_at(talk, rule.where)
-    if rule.applies.unless_left_mid_turn:
-        is_due &= ~_is_left(talk)
-    at = np.flatnonzero(is_due)
-    where = rule.where
+    owner: Integers
+    where, n = rule.where, talk.said.height
+    said, is_due = places(talk, rule, rule)["i"].to_numpy(), talk.is_agent & looked_at(talk, where)
     if where and (where.first or where.last or where.anchor):
-        begin = np.flatnonzero(np.diff(talk.said["talk"].to_numpy()[at], prepend=-1))
-        owner = at[np.append(begin[1:], at.size)[: begin.size] - 1 if where.last else begin]
-        is_met = np.logical_or.reduceat(is_said[at], begin) if begin.size else is_said[at]
+        owner, is_met = _of_one(talk.begin, is_due, marked(said, n), bool(where.last))
     else:
-        speaker = talk.said["speaker"].to_numpy()[at]
-        is_owner, has_said = np.zeros((2, talk.said.height), np.bool_)
-        is_owner[speaker], has_said[speaker[is_said[at]]] = True, True
-        owner = np.flatnonzero(is_owner)
-        is_met = has_said[owner]
-    return Found(NOTHING.said, pl.DataFrame({"i": owner, "is_met": is_met}, schema=DUE))
+        speaker = talk.said["speaker"].to_numpy()
+        owner = np.flatnonzero(marked(speaker[is_due], n) if where else speaker == np.arange(n))
+        is_met = marked(speaker[said[is_due[said]]], n)[owner]
+    if rule.applies.unless_left_mid_turn:
+        stays = ~_is_left(talk)[talk.said["talk"].to_numpy()[owner]]
+        owner, is_met = owner[stays], is_met[stays]
+    return pl.DataFrame({"i": owner, "is_met": is_met}, schema=DUE)
 
 
-DETECTORS: dict[str, Callable[[Talk, Rule], Found]] = {"phrase": phrase, "absent": absent}
+@compiled
+def _of_one(begin: Ints, is_due: Bools, is_said: Bools, is_last: bool) -> tuple[Small, Bools]:
+    """(the first or the last bubble of each talk of which it is due, whether it was said in any of those)."""
+    owner, is_met, n = np.empty(begin.size, np.int32), np.zeros(begin.size, np.bool_), 0
+    for talk in range(begin.size):
+        one = -1
+        for i in range(begin[talk], begin[talk + 1] if talk + 1 < begin.size else is_due.size):
+            if is_due[i]:
+                one = i if one < 0 or is_last else one
+                is_met[n] |= is_said[i]
+        if one >= 0:
+            owner[n] = one
+            n += 1
+    return owner[:n], is_met[:n]
 
 
-def _is_left(talk: Talk) -> npt.NDArray[np.bool_]:
-    """By bubble, whether the last turn of its talk stands unanswered though it asked for a reply (thanks at the end do not)."""
+def _is_left(talk: Talk) -> Bools:
+    """By talk, whether its last turn stands unanswered though it asked for a reply (thanks at the end do not)."""
     last = talk.turns.filter(talk.turns["talk"].diff(null_behavior="ignore").shift(-1).fill_null(1) > 0)
-    is_left = np.zeros(talk.begin.size, np.bool_)
-    is_left[last.filter(~pl.col("is_answered") & pl.col("needs_reply").fill_null(True))["talk"].to_numpy()] = True
-    return np.asarray(is_left[talk.said["talk"].to_numpy()])
+    left = last.filter(~pl.col("is_answered") & pl.col("needs_reply").fill_null(True))
+    return marked(left["talk"], talk.begin.size)
 
 
 def _settled(found: pl.DataFrame, rules: Sequence[Rule]) -> pl.DataFrame:
     """(i, start, end, rule) -> one a spot and category: of overlapping ones the most severe stays, then the longest, then the first."""
-    rows = frames.in_order_of(found, "i", "start", "rule").with_row_index("row")
+    rows = found[ordered(*(found[name].to_numpy() for name in ("i", "start", "rule")))].with_row_index("row")
     categories = {category: n for n, category in enumerate(sorted({rule.category for rule in rules}))}
-    is_near = rows["i"].is_duplicated()
-    near = rows.filter(is_near)
+    is_again = (rows["i"] == rows["i"].shift()).fill_null(False)
+    near = rows.filter(is_again | is_again.shift(-1).fill_null(False))
     of = near["rule"].to_numpy()
     near = near.with_columns(
         spot=near["i"].cast(pl.Int64) * len(categories)
@@ -194,36 +164,52 @@ def _lost(rows: pl.DataFrame) -> pl.Series:
     return pl.concat(lost)
 
 
-def _moments(talk: Talk, names: pl.Series, here: pl.Series, due: pl.DataFrame) -> pl.DataFrame:
-    """DUE with its rule -> frames.Moment, in order of (conversation, rule, agent); `here`: the bubbles' places in that order."""
+def _moments(talk: Talk, names: pl.Series, due: pl.DataFrame) -> pl.DataFrame:
+    """DUE with its rule -> frames.Moment, in order of (conversation, rule, agent)."""
     rows = talk.said["talk", "agent"][due["i"]].with_columns(due["is_met"], due["rule"])
-    rows = rows.with_columns(here=here[talk.begin[rows["talk"]]])
-    rows = frames.in_order_of(rows, "here", "rule", "agent")
+    of, rule, agent = (rows[name].to_numpy() for name in ("talk", "rule", "agent"))
+    rows = rows[ordered(_rank_of_names(talk)[of], rule, agent)]
     named = _called(talk, names, rows).with_columns(rows["is_met"])
     return frames.of(frames.Moment, named)
 
 
-def _findings(talk: Talk, names: pl.Series, here: pl.Series, said: pl.DataFrame, missing: pl.DataFrame) -> pl.DataFrame:
-    """FOUND and DUE that was not met, with their rules -> frames.Finding, in order of (conversation, seq, start, rule, agent).
+def _in_order(talk: Talk, said: pl.DataFrame, missing: pl.DataFrame) -> pl.DataFrame:
+    """PLACE and DUE that was not met, with their rules -> both in order of (conversation, seq, start, rule, agent).
 
     What is absent has no place in its talk and comes first.
     """
     numbers = talk.said.select("talk", "agent", "seq")
-    found = numbers[said["i"]].with_columns(said, here=here[said["i"]])
+    found = numbers[said["i"]].with_columns(said)
     lacking = numbers[missing["i"]].with_columns(missing.select("i", "rule"), seq=None, start=None, end=None)
-    lacking = lacking.with_columns(here=here[talk.begin[lacking["talk"]]])
     rows = pl.concat([found, frames.of(dict(found.schema), lacking)])
-    rows = frames.in_order_of(rows, "here", "start", "rule", "agent")
-    findings = _called(talk, names, rows).with_columns(
-        rows.select("seq", "start", "end"), text=talk.said["text"][rows["i"]]
-    )
-    place = pl.coalesce(pl.col("start").cast(pl.String), "agent", pl.lit(""))
-    seq = pl.col("seq").cast(pl.String).fill_null("")
-    findings = findings.with_columns(
-        quote=pl.col("text").str.slice("start", pl.col("end") - pl.col("start")),
-        finding_id=pl.format("{}#{}:{}@{}", "conversation_id", seq, "rule_id", place),
-    )
-    return frames.of(frames.Finding, findings)
+    of, rule, agent = (rows[name].to_numpy() for name in ("talk", "rule", "agent"))
+    seq, start = (rows[name].fill_null(-1).to_numpy() + 1 for name in ("seq", "start"))
+    return rows[ordered(_rank_of_names(talk)[of], seq, start, rule, agent)]
+
+
+def _quotes(talk: Talk, rows: pl.DataFrame) -> pl.Series:
+    """What was said at the places of rows."""
+    return talk.said["text"][rows["i"]].str.slice(rows["start"], rows["end"] - rows["start"]).alias("quote")
+
+
+def _ids(talk: Talk, names: pl.Series, rows: pl.DataFrame) -> pl.Series:
+    """conversation#message:rule@place; of what is absent conversation#:rule@agent."""
+    seq, start = (rows[name].fill_null(-1).to_numpy() + 1 for name in ("seq", "start"))
+    n_seq, n_start = (int(numbers.max(initial=0)) for numbers in (seq, start))
+    tables = [
+        talk.said["conversation_id"][talk.begin],
+        pl.Series(["#:", *(f"#{n}:" for n in range(n_seq))]),
+        names + "@",
+        talk.agents.fill_null(""),
+        pl.Series(map(str, range(n_start)), dtype=pl.String),
+    ]
+    seqs, rules, agents, starts = np.cumsum([len(table) for table in tables[:-1]])
+    talk_of, rule, agent = (rows[name].to_numpy() for name in ("talk", "rule", "agent"))
+    place = np.where(start > 0, starts + start - 1, agents + agent)
+    parts = np.empty((rows.height, 4), np.int32)
+    for n, part in enumerate((talk_of, seqs + seq, rules + rule, place)):
+        parts[:, n] = part
+    return as_series(strung(as_texts(pl.concat(tables)), parts))
 
 
 def _called(talk: Talk, names: pl.Series, rows: pl.DataFrame) -> pl.DataFrame:
@@ -234,10 +220,8 @@ def _called(talk: Talk, names: pl.Series, rows: pl.DataFrame) -> pl.DataFrame:
     })  # fmt: skip
 
 
-def _in_order_of_names(talk: Talk) -> pl.Series:
-    """The place of each bubble when the talks are ordered by their names."""
-    size = np.diff(talk.begin, append=talk.said.height)
-    order = talk.said["conversation_id"][talk.begin].arg_sort().to_numpy()
-    since = np.empty_like(talk.begin)
-    since[order] = np.cumsum(size[order]) - size[order]
-    return pl.Series(np.arange(talk.said.height) + (since - talk.begin)[talk.said["talk"].to_numpy()])
+def _rank_of_names(talk: Talk) -> Small:
+    """The place of each talk when they are ordered by their names."""
+    rank = np.empty(talk.begin.size, np.int32)
+    rank[talk.said["conversation_id"][talk.begin].arg_sort().to_numpy()] = np.arange(rank.size)
+    return rank

@@ -221,7 +221,7 @@ def in_order_of(frame: pl.DataFrame, *columns: str) -> pl.DataFrame:
     key = pl.zeros(frame.height, dtype=pl.Int64, eager=True)
     for rank, size in zip(ranks, sizes, strict=True):
         key = key * size + rank.cast(pl.Int64).fill_null(-1) + 1
-    return frame[key.arg_sort()]
+    return frame if key.is_sorted() else frame[key.arg_sort()]
 
 
 def _rank(column: pl.Series) -> pl.Series:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
 import polars as pl
 
 from qc import frames
-from qc.phrases import Leaf, hear, sought_by
-from qc.places import TURN, Beside, Talk, keys
-from qc.quotation import echoes, own
-from qc.reading import Ints, stretches
-from qc.rule import Rule
+from qc.characters import Texts
+from qc.compiled import Bools, Ints, Small, compiled
+from qc.needs import askable
+from qc.phrases import Leaf, Shelf, hear, shelf
+from qc.places import TURN, Beside, Talk
+from qc.quotation import SIGNS, echoes, own
+from qc.rows import edges, in_order, marked, numbered, spread
 from qc.rulebook import Pack, disguises_of, rules_of
 
 # What a person wrote or said; the text of a card or a picture is the platform's.
@@ -25,36 +27,39 @@ class _Side(NamedTuple):
     """What one side wrote and said, and where the words of the rules about it stand."""
 
     sought: Sequence[Leaf]
-    of: Ints  # which of its texts each bubble of the talks is; of the other side's bubbles -1
-    folded: pl.Series  # its distinct texts as the rules read them
-    long: Ints  # how many characters each has
-    claimed: pl.DataFrame  # _STANDS of rules that find what was said: in the speaker's own words
-    other: pl.DataFrame  # _STANDS of absent rules, which are content with a quotation
-
-
-_STANDS = ("leaf", "i", "start", "end")
+    of: Small  # which of its texts each bubble of the talks is; of the other side's bubbles -1
+    folded: Texts  # its distinct texts as the rules read them
+    places: pl.DataFrame  # text_id, leaf, start, end, i: what is claimed to be said, if in the speaker's own words
 
 
 def listen(messages: pl.DataFrame, turns: pl.DataFrame, packs: Sequence[Pack], beside: Beside = Beside()) -> Talk:
     """The messages in order with their speakers, and all words and patterns from one pass over the distinct texts."""
+    rules, disguises = rules_of(packs), disguises_of(packs)
+    with ThreadPoolExecutor(4) as threads:  # both sides are heard while the bubbles are numbered
+        asked_of = {
+            who: threads.submit(shelf, [rule for rule in rules.values() if rule.who == who], disguises, SIGNS)
+            for who in ("customer", "agent")
+        }
+        said = _arranged(_spoken(messages)).with_row_index("i")
+        heard = [threads.submit(_side, said, who, shelf) for who, shelf in asked_of.items()]
+        begin = np.flatnonzero(np.diff(said["talk"].to_numpy(), prepend=-1))
+        turned, (number, agents) = _turns(turns, said["conversation_id", "talk"][begin]), _agents(said)
+        said = said.with_columns(number, said["text"].str.len_chars().cast(pl.Int32).alias("long"))
+        said = said.with_columns(_numbers(said, begin, len(agents), turned))
+        can_be_asked = askable(rules, messages, beside)
+        sides = [side.result() for side in heard]
+    is_agent, is_spoken = (said[name].to_numpy() for name in ("is_agent", "is_spoken"))
+    words = _heard(said, *sides)
+    return Talk(said, is_agent, is_spoken, begin, agents, messages, turned, words, rules, can_be_asked, beside, {})
+
+
+def _spoken(messages: pl.DataFrame) -> pl.DataFrame:
+    """The effective messages and those that ask."""
     said = messages.select(
         "conversation_id", "seq", "agent", "text",
         is_spoken=pl.col("content_kind").is_in(SPOKEN), is_agent=frames.is_effective(), is_asking=frames.is_asking(),
     )  # fmt: skip
-    said = _arranged(said.filter(pl.col("is_agent") | pl.col("is_asking")).drop("is_asking")).with_row_index("i")
-    begin = np.flatnonzero(np.diff(said["talk"].to_numpy(), prepend=-1))
-    rules, disguises = rules_of(packs), disguises_of(packs)
-    with ThreadPoolExecutor(2) as threads:  # both sides are heard while the bubbles are numbered
-        heard = [threads.submit(_side, said, rules, disguises, who) for who in ("customer", "agent")]
-        asked, (number, agents) = _turns(turns, said["conversation_id", "talk"][begin]), _agents(said)
-        numbers = [*_numbered(said, begin), number, _speaker(said, number), _asked(said, begin)]
-        if any(rule.where and rule.where.anchor for rule in rules.values()):
-            numbers.append(_turn_of(said, asked))
-        sides = [side.result() for side in heard]
-    long = np.sum([np.append(side.long, 0)[side.of] for side in sides], axis=0)
-    numbers.append(pl.Series("long", long, dtype=pl.Int32))
-    said = said.with_columns(numbers)
-    return Talk(said, begin, agents, messages, asked, _heard(said, *sides), rules, beside, {})
+    return said.filter(pl.col("is_agent") | pl.col("is_asking")).drop("is_asking")
 
 
 def _arranged(rows: pl.DataFrame) -> pl.DataFrame:
@@ -64,7 +69,8 @@ def _arranged(rows: pl.DataFrame) -> pl.DataFrame:
     """
     talk = rows["conversation_id"].rle_id().cast(pl.Int64)
     is_new, step = talk.diff().fill_null(1) > 0, rows["seq"].diff().fill_null(1)
-    if rows["conversation_id"].filter(is_new).n_unique() < is_new.sum() or (~is_new & (step < 0)).any():
+    names = rows["conversation_id"].filter(is_new)
+    if (~is_new & (step < 0)).any() or (not names.is_sorted() and names.n_unique() < len(names)):
         return _arranged(rows.sort("conversation_id", "seq"))
     rows = rows.with_columns(talk=talk)
     return rows if (is_again := ~is_new & (step == 0)).not_().all() else rows.filter(~is_again)
@@ -72,27 +78,11 @@ def _arranged(rows: pl.DataFrame) -> pl.DataFrame:
 
 def _turns(turns: pl.DataFrame, talks: pl.DataFrame) -> pl.DataFrame:
     """frames.Turn of these talks(conversation_id, talk), in order, with the number of the talk."""
-    rows = turns.select("conversation_id", *TURN).join(talks, on="conversation_id").drop("conversation_id")
+    runs = turns["conversation_id"].rle().struct.unnest()  # turns of a talk mostly stand together
+    talk = runs.join(talks, left_on="value", right_on="conversation_id", how="left", maintain_order="left")["talk"]
+    row = np.repeat(np.arange(runs.height), runs["len"].to_numpy())
+    rows = turns.select(*TURN).with_columns(talk=talk[row]).filter(pl.col("talk").is_not_null())
     return frames.in_order_of(rows, "talk", "turn")
-
-
-def _turn_of(said: pl.DataFrame, turns: pl.DataFrame) -> pl.Series:
-    """The turn that each bubble belongs to: the last one asked up to it; 0 before the first."""
-    turn, of = np.append(turns["turn"].to_numpy(), 0), np.append(turns["talk"].to_numpy(), -1)
-    last = np.searchsorted(keys(turns["talk"], turns["asked_seq"]), keys(said["talk"], said["seq"]), side="right") - 1
-    return pl.Series("turn", np.where(of[last] == said["talk"].to_numpy(), turn[last], 0))
-
-
-def _numbered(said: pl.DataFrame, begin: Ints) -> tuple[pl.Series, pl.Series]:
-    """(nth, nth_last): which message of its speaker's side in its talk each one is, from the start and from the end."""
-    talk, is_agent = said["talk"].to_numpy(), said["is_agent"].to_numpy()
-    size = np.diff(begin, append=talk.size)
-    agents = np.append(np.int32(0), np.cumsum(is_agent, dtype=np.int32))
-    before, of_agents = agents[begin][talk], (agents[begin + size] - agents[begin])[talk]
-    nth_of_agents = agents[1:] - before
-    nth = np.where(is_agent, nth_of_agents, np.arange(talk.size) - begin[talk] + 1 - nth_of_agents)
-    last = np.where(is_agent, of_agents, size[talk] - of_agents) - nth + 1
-    return pl.Series("nth", nth, dtype=pl.Int64), pl.Series("nth_last", last, dtype=pl.Int64)
 
 
 def _agents(said: pl.DataFrame) -> tuple[pl.Series, pl.Series]:
@@ -101,87 +91,86 @@ def _agents(said: pl.DataFrame) -> tuple[pl.Series, pl.Series]:
     coded = said["agent"][at].cast(pl.Categorical)
     known = pl.DataFrame({"name": coded.unique()}).with_columns(code=pl.col("name").to_physical())
     names = known.with_columns(pl.col("name").cast(pl.String)).sort("name")
-    number = np.zeros(int(names["code"].max() or 0) + 1, np.int64)  # type: ignore[arg-type]
+    number = np.zeros(int(names["code"].max() or 0) + 1, np.int32)  # type: ignore[arg-type]
     number[names["code"].to_numpy()] = np.arange(1, names.height + 1)
-    of = np.zeros(said.height, np.int64)
+    of = np.zeros(said.height, np.int32)
     of[at] = number[coded.to_physical().to_numpy()]
     return pl.Series("agent", of), pl.concat([pl.Series([None], dtype=pl.String), names["name"]])
 
 
-def _speaker(said: pl.DataFrame, agent: pl.Series) -> pl.Series:
-    """Of the agents' bubbles, where the same agent speaks first in the talk; -1 of the customer's."""
-    at = np.flatnonzero(said["is_agent"].to_numpy())
-    both = said["talk"].to_numpy()[at] << 32 | agent.to_numpy()[at]
-    is_new = np.diff(both, prepend=-1) != 0
-    _, first, of = np.unique(both[is_new], return_index=True, return_inverse=True)
-    speaker = np.full(said.height, -1)
-    speaker[at] = at[np.flatnonzero(is_new)[first[of]]][np.cumsum(is_new) - 1]
-    return pl.Series("speaker", speaker)
+def _numbers(said: pl.DataFrame, begin: Ints, n_agents: int, turns: pl.DataFrame) -> list[pl.Series]:
+    """The columns nth, nth_last, speaker, asked and turn (see Talk)."""
+    seq, is_agent, agent = (said[name].to_numpy() for name in ("seq", "is_agent", "agent"))
+    talk, asked_seq, turn = (turns[name].to_numpy() for name in ("talk", "asked_seq", "turn"))
+    has_text = said["text"].is_not_null().to_numpy()
+    found = _counted(begin, seq, is_agent, agent, has_text, n_agents, talk, asked_seq, turn)
+    names = ("nth", "nth_last", "speaker", "asked", "turn")
+    return [pl.Series(name, column) for name, column in zip(names, found, strict=True)]
 
 
-def _asked(said: pl.DataFrame, begin: Ints) -> pl.Series:
-    """The bubble with the words that the customer said last, up to each one; -1 before the first."""
-    is_asked = (~said["is_agent"] & said["text"].is_not_null()).to_numpy()
-    last = np.maximum.accumulate(np.where(is_asked, np.arange(said.height), -1))
-    return pl.Series("asked", np.where(last >= begin[said["talk"].to_numpy()], last, -1), dtype=pl.Int64)
+@compiled
+def _counted(
+    begin: Ints, seq: Small, is_agent: Bools, agent: Small, has_text: Bools, n_agents: int,
+    talk_of_turn: Ints, asked_seq: Small, turn_of_turn: Small,
+) -> Small:  # fmt: skip
+    """By bubble: which message of its side it is, from the start and from the end; where its agent spoke first (-1 of the
+    customer's); what the customer said last up to it (-1 before that); the turn asked last up to it (0 before that)."""
+    counted, first, turn = np.full((5, seq.size), -1, np.int32), np.full(n_agents, -1), 0
+    nth, nth_last, speaker, asked, turns = counted
+    for talk in range(begin.size):
+        since, until = begin[talk], begin[talk + 1] if talk + 1 < begin.size else seq.size
+        n_agent = n_customer = number = 0
+        last = -1
+        while turn < talk_of_turn.size and talk_of_turn[turn] < talk:
+            turn += 1
+        for i in range(since, until):
+            while turn < talk_of_turn.size and talk_of_turn[turn] == talk and asked_seq[turn] <= seq[i]:
+                number = turn_of_turn[turn]
+                turn += 1
+            if is_agent[i]:
+                n_agent += 1
+                nth[i] = n_agent
+                if first[agent[i]] < since:
+                    first[agent[i]] = i
+                speaker[i] = first[agent[i]]
+            else:
+                n_customer += 1
+                nth[i] = n_customer
+                if has_text[i]:
+                    last = i
+            asked[i], turns[i] = last, number
+        for i in range(since, until):
+            nth_last[i] = (n_agent if is_agent[i] else n_customer) + 1 - nth[i]
+    return counted
 
 
-def _side(said: pl.DataFrame, rules: Mapping[str, Rule], disguises: Mapping[str, Sequence[str]], who: str) -> _Side:
-    sought = sought_by([rule for rule in rules.values() if rule.who == who])
-    theirs = said.select("i", "text", "is_spoken").filter(said["is_agent"] == (who == "agent"))
-    i, is_spoken = theirs["i"].to_numpy(), theirs["is_spoken"].to_numpy()
-    texts, which, order = _distinct(theirs["text"])
-    of = np.full(said.height, -1)
-    of[i] = which
-    spoken = order[is_spoken[order]]
-    size = np.bincount(which[spoken], minlength=len(texts))
-    heard = hear(texts, sought, disguises)
-    is_claimed = pl.col("leaf").is_in([leaf.leaf for leaf in sought if leaf.rule.by == "phrase"])
-    parts = own(heard.spans.filter(is_claimed), heard.folded), heard.spans.filter(~is_claimed)
-    claimed, other = (_in_bubbles(part, i[spoken], size) for part in parts)
-    return _Side(sought, of, heard.folded, heard.folded.str.len_chars().to_numpy(), claimed, other)
+def _side(said: pl.DataFrame, who: str, shelf: Future[Shelf]) -> _Side:
+    theirs = said.select("i", "text").filter(said["is_agent"] == (who == "agent"))
+    which, first = numbered(theirs["text"])
+    of = np.full(said.height, -1, np.int32)
+    of[theirs["i"].to_numpy()] = which
+    asked = shelf.result()
+    heard = hear(theirs["text"][first], asked)
+    is_claimed = pl.col("leaf").is_in([leaf.leaf for leaf in asked.sought if leaf.rule.by == "phrase"])
+    own_words = own(heard.spans.filter(is_claimed), heard.folded, heard.signed)
+    spans = pl.concat([own_words, heard.spans.filter(~is_claimed)])  # an absent rule is content with a quotation
+    text = spans["text_id"].to_numpy()
+    i, span = spread(of, said["is_spoken"].to_numpy(), in_order(text, first.size), edges(text, first.size))
+    return _Side(asked.sought, of, heard.folded, spans[span].with_columns(i=pl.Series(i, dtype=pl.UInt32)))
 
 
 def _heard(said: pl.DataFrame, customer: _Side, agent: _Side) -> dict[tuple[str, str], pl.DataFrame]:
     """(rule_id, leaf) → places of its words; what an agent only repeats of the customer's is not held against them."""
-    asked = np.append(customer.of, -1)[said["asked"].to_numpy()[agent.claimed["i"].to_numpy()]]
-    echo = _echoes(agent.claimed, agent.folded[agent.of[agent.claimed["i"]]], customer.folded, asked)
+    places, asked = agent.places, said["asked"].to_numpy()
+    is_claimed = np.array([leaf.rule.by == "phrase" for leaf in agent.sought], np.bool_)[places["leaf"]]
+    last = np.where(is_claimed, np.append(customer.of, -1)[asked[places["i"]]], -1)
+    echo = marked(echoes(places.with_columns(last=last), agent.folded, customer.folded), places.height)
     found: dict[tuple[str, str], pl.DataFrame] = {}
-    for side, claimed in ((customer, customer.claimed), (agent, agent.claimed.filter(~echo))):
-        places = pl.concat([claimed, side.other])
-        leaf = places["leaf"].to_numpy().astype(np.uint16 if len(side.sought) < 1 << 16 else np.uint32)
-        order = np.argsort(leaf, kind="stable")
-        places = places.select("i", "start", "end", is_whole=False)[order]
-        edges = np.searchsorted(leaf[order], np.arange(len(side.sought) + 1)).tolist()
-        for one, since, until in zip(side.sought, edges, edges[1:], strict=False):
+    for sought, held in ((customer.sought, customer.places), (agent.sought, places.filter(pl.Series(~echo)))):
+        leaf = held["leaf"].to_numpy()
+        rows = held.select("i", "start", "end", is_whole=False)[in_order(leaf, len(sought))]
+        parts = edges(leaf, len(sought)).tolist()
+        for one, since, until in zip(sought, parts, parts[1:], strict=False):
             if since < until:
-                found[one.rule.id, one.path] = places[since:until]
+                found[one.rule.id, one.path] = rows[since:until]
     return found
-
-
-def _distinct(texts: pl.Series) -> tuple[pl.Series, Ints, Ints]:
-    """(the distinct texts, which one each is, all of them text by text): by their hashes, unless two texts share one."""
-    for names in (texts.hash(), texts):
-        rows = pl.DataFrame({"key": names}).with_row_index("row").group_by("key").agg("row")["row"]
-        order = rows.explode().to_numpy().astype(np.int64)
-        which = np.empty(len(texts), np.int64)
-        which[order] = np.repeat(np.arange(len(rows)), rows.list.len().to_numpy())
-        distinct = texts[rows.list.first()]
-        if distinct[which].eq_missing(texts).all():
-            break
-    return distinct, which, order
-
-
-def _in_bubbles(spans: pl.DataFrame, bubbles: Ints, size: Ints) -> pl.DataFrame:
-    """Spans in distinct texts -> _STANDS in every bubble of those texts; `bubbles` text by text, of each so many."""
-    text = spans["text_id"].to_numpy()
-    row = np.repeat(np.arange(text.size), size[text])
-    i = bubbles[stretches((np.cumsum(size) - size)[text], size[text])]
-    return spans.select("leaf", "start", "end")[row].with_columns(i=pl.Series(i, dtype=pl.UInt32)).select(*_STANDS)
-
-
-def _echoes(places: pl.DataFrame, folded: pl.Series, asked: pl.Series, last: Ints) -> pl.Series:
-    """Which places in texts merely repeat what the customer said last: asked[last], -1 for nothing."""
-    row = np.flatnonzero(last >= 0)
-    beside = places.select("start", "end")[row].with_columns(folded=folded[row], asked=asked[last[row]])
-    return pl.repeat(False, places.height, eager=True).scatter(row, echoes(beside))

@@ -6,7 +6,7 @@ condition is about the bubble as a whole and has no words to point at.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,14 +14,16 @@ import numpy.typing as npt
 import polars as pl
 
 from qc import frames
+from qc.compiled import Bools, Integers, Ints, Small, compiled
 from qc.conditions import Condition, asked, inner
-from qc.reading import Ints
+from qc.rows import marked
 from qc.rule import Rule
 from qc.text import fold
 
 PLACE: frames.Noun = {"i": pl.UInt32, "start": pl.Int32, "end": pl.Int32, "is_whole": pl.Boolean}
 TURN = ("turn", "asked_seq", "answered_seq", "wait_s", "is_answered", "needs_reply")  # what is asked of frames.Turn
 NOWHERE = frames.empty(PLACE)  # of most rules in most talks: whatever is empty is passed on as it is
+_NEVER = 2**31 - 1
 
 
 class Beside(NamedTuple):
@@ -39,12 +41,15 @@ class Talk(NamedTuple):
     # (characters), is_spoken; nth and nth_last of their side; asked: the bubble the customer said last; speaker: the bubble the
     # agent spoke first; turn, where a rule asks.
     said: pl.DataFrame
+    is_agent: Bools  # by bubble, as in `said`
+    is_spoken: Bools
     begin: Ints  # the bubble that each talk begins with
     agents: pl.Series  # NULL and their names, in order
     messages: pl.DataFrame  # frames.Message
     turns: pl.DataFrame  # talk and TURN, in order
     words: Mapping[tuple[str, str], pl.DataFrame]  # (rule_id, leaf) → places of words and patterns
     rules: Mapping[str, Rule]
+    askable: Sequence[Rule]  # those that apply, each after those that it looks to
     beside: Beside
     findings: dict[str, pl.DataFrame]  # (i, start, end) of the rules that have been run, for those that look to them
 
@@ -93,10 +98,8 @@ def some(asked: Asked) -> pl.DataFrame:
 
 def none_of(asked: Asked) -> pl.DataFrame:
     """Bubbles in which the part does not hold."""
-    holds = np.zeros(asked.talk.said.height, np.bool_)
-    holds[asked.parts[0]["i"].to_numpy()] = True
-    rows = bubbles(asked.talk, asked.rule)
-    return whole(rows.filter(pl.Series(~holds[rows["i"].to_numpy()])))
+    holds = marked(asked.parts[0]["i"], asked.talk.said.height)
+    return whole(asked.talk, np.flatnonzero(_spoken(asked.talk, asked.rule) & ~holds))
 
 
 def near(asked: Asked) -> pl.DataFrame:
@@ -108,23 +111,32 @@ def near(asked: Asked) -> pl.DataFrame:
     if not enough.any():
         return NOWHERE
     rows = [part.filter(~pl.col("is_whole") & pl.Series(enough[part["i"].to_numpy()])) for part in asked.parts]
-    stretch = pl.concat(rows).select("i", "start", until="end").unique().sort("i", "start", "until")
-    for part in rows:
-        ahead = part.sort("i", "start", "end", descending=[False, True, True])
-        ahead = ahead.select("i", "start", soonest=pl.col("end").cum_min().over("i"))
-        ahead = ahead.unique(["i", "start"], keep="last", maintain_order=True).sort("i", "start")
-        found = stretch.sort("start").join_asof(
-            ahead.sort("start"), on="start", by="i", strategy="forward", check_sortedness=False
-        )
-        stretch = (
-            found.with_columns(until=pl.max_horizontal("until", "soonest"))
-            .drop("soonest")
-            .filter(found["soonest"].is_not_null())
-        )
-    close = stretch.filter(pl.col("until") - pl.col("start") <= asked.value.within).sort("i", "start", "until")
-    return close.unique("i", keep="first", maintain_order=True).select(
-        "i", "start", end="until", is_whole=pl.lit(False)
-    )
+    every = pl.concat([part.with_columns(part=pl.lit(n)) for n, part in enumerate(rows)]).sort("i", "start", "end")
+    i, start, end, part = (every[name].to_numpy() for name in ("i", "start", "end", "part"))
+    is_first, until = _nearest(i, start, end, part, len(rows), asked.value.within)
+    return every.with_columns(end=until).filter(pl.Series(is_first)).select(*PLACE)
+
+
+@compiled
+def _nearest(i: Integers, start: Small, end: Small, part: Small, n_parts: int, within: int) -> tuple[Bools, Small]:
+    """(whether the first stretch of its bubble begins with a place, where it ends); places in order."""
+    is_first, until = np.zeros(i.size, np.bool_), end.copy()
+    soonest, here = np.empty(n_parts, np.int32), i.size  # by part, the place from here on that ends first
+    while here > 0:
+        bubble, best = i[here - 1], -1
+        soonest[:] = _NEVER
+        while here > 0 and i[here - 1] == bubble:
+            at, begin = here, start[here - 1]
+            while here > 0 and i[here - 1] == bubble and start[here - 1] == begin:
+                here -= 1
+                soonest[part[here]] = min(soonest[part[here]], end[here])
+            for one in range(at - 1, here - 1, -1):
+                until[one] = max(end[one], soonest.max())
+                if until[one] - begin <= within:
+                    best = one
+        if best >= 0:
+            is_first[best] = True
+    return is_first, until
 
 
 def count(asked: Asked) -> pl.DataFrame:
@@ -138,16 +150,16 @@ def count(asked: Asked) -> pl.DataFrame:
 
 def repeat(asked: Asked) -> pl.DataFrame:
     """The bubble in which a speaker says the same for the n-th time."""
-    rows = bubbles(asked.talk, asked.rule, "talk", "agent", "text").sort("i")
+    rows = asked.talk.said.select("i", "talk", "agent", "text").filter(pl.Series(_spoken(asked.talk, asked.rule)))
     nth = pl.int_range(1, pl.len() + 1).over("talk", "agent", "text")
-    return whole(rows.with_columns(fold(rows["text"])).filter(nth == asked.value))
+    return whole(asked.talk, rows.with_columns(fold(rows["text"])).filter(nth == asked.value)["i"].to_numpy())
 
 
 def length(asked: Asked) -> pl.DataFrame:
     """Bubbles of so many characters."""
-    bounds = asked.value
-    fits = pl.col("long").is_between(bounds.at_least or 0, bounds.at_most if bounds.at_most is not None else 2**31)
-    return whole(bubbles(asked.talk, asked.rule).filter(fits))
+    bounds, long = asked.value, asked.talk.said["long"].to_numpy()
+    fits = (long >= (bounds.at_least or 0)) & (long <= (bounds.at_most if bounds.at_most is not None else _NEVER))
+    return whole(asked.talk, np.flatnonzero(_spoken(asked.talk, asked.rule) & fits))
 
 
 def sentiment(asked: Asked) -> pl.DataFrame:
@@ -156,14 +168,15 @@ def sentiment(asked: Asked) -> pl.DataFrame:
     if scored is None:
         return NOWHERE
     negative = scored.filter(pl.col("p_negative") >= asked.value.negative)
-    return whole(bubbles(asked.talk, asked.rule, "text").join(negative, on="text", how="semi"))
+    rows = asked.talk.said.select("i", "text").filter(pl.Series(_spoken(asked.talk, asked.rule)))
+    return whole(asked.talk, rows.join(negative, on="text", how="semi")["i"].to_numpy())
 
 
 def slow(asked: Asked) -> pl.DataFrame:
     """The answers for which the customer waited longer than so many seconds."""
     late = asked.talk.turns.filter(pl.col("wait_s") > asked.value)
     late = late.select("talk", seq="answered_seq")
-    return whole(asked.talk.said.join(late, on=["talk", "seq"], how="semi"))
+    return whole(asked.talk, asked.talk.said.join(late, on=["talk", "seq"], how="semi")["i"].to_numpy())
 
 
 def finding_of(asked: Asked) -> pl.DataFrame:
@@ -211,10 +224,9 @@ def _in_enough(parts: list[npt.NDArray[np.uint32]], at_least: int) -> npt.NDArra
     return np.asarray(n_parts >= at_least)
 
 
-def bubbles(talk: Talk, rule: Rule, *columns: str) -> pl.DataFrame:
-    """What the rule's speaker wrote or said: i, long and the columns asked for."""
-    is_spoken = (pl.col("is_agent") == (rule.who == "agent")) & pl.col("is_spoken")
-    return talk.said.select("i", "long", *columns, is_spoken_=is_spoken).filter("is_spoken_").drop("is_spoken_")
+def _spoken(talk: Talk, rule: Rule) -> Bools:
+    """By bubble, whether the rule's speaker wrote or said it."""
+    return np.asarray(talk.is_spoken & (talk.is_agent == (rule.who == "agent")))
 
 
 def spoken_at(talk: Talk, rows: pl.DataFrame) -> pl.DataFrame:
@@ -222,14 +234,11 @@ def spoken_at(talk: Talk, rows: pl.DataFrame) -> pl.DataFrame:
     return pl.concat([rows, talk.said[rows["i"]].drop("i")], how="horizontal")
 
 
-def whole(rows: pl.DataFrame) -> pl.DataFrame:
+def whole(talk: Talk, i: Integers) -> pl.DataFrame:
     """Bubbles as places."""
-    return rows.select(
-        "i",
-        start=pl.lit(0, pl.Int32),
-        end="long",
-        is_whole=pl.lit(True),
-    )
+    end = talk.said["long"].to_numpy()[i]
+    rows = {"i": i, "start": np.zeros(i.size, np.int32), "end": end, "is_whole": np.ones(i.size, np.bool_)}
+    return pl.DataFrame(rows, schema=PLACE)
 
 
 def _found(talk: Talk, rule: Rule, leaf: str) -> pl.DataFrame:

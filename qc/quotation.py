@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
 import polars as pl
+
+from qc.characters import Texts, as_series
+from qc.compiled import Bools, Bytes, Integers, Ints, Small, compiled
+from qc.rows import marked
 
 _BREAK = r",。!?;…~\s、"  # ends a clause, in folded text
 _QUOTES = (("「", "」"), ("『", "』"), ("“", "”"), ("‘", "’"), ("《", "》"))
@@ -14,26 +21,35 @@ _REPORTED = (
 _ECHO = 4  # characters of a clause that repeats the customer's last bubble, from which on it is a quotation: ours
 
 
-def own(places: pl.DataFrame, folded: pl.Series) -> pl.DataFrame:
+SIGNS = ('"', *_TELLING, *(sign for pair in _QUOTES for sign in pair))  # a text without them quotes nobody
+
+
+def own(places: pl.DataFrame, folded: Texts, doubtful: pl.Series) -> pl.DataFrame:
     """places(text_id, start, end, …) in distinct folded texts -> those in the speaker's own words.
 
-    Not their own is what stands inside quotation marks and what they report of somebody else.
+    Not their own is what stands inside quotation marks and what they report of somebody else; that asks for one of SIGNS,
+    which the doubtful texts have.
     """
-    signs = [sign for pair in _QUOTES for sign in pair] + ['"', *_TELLING]
-    ids = places["text_id"].unique()
-    doubtful = ids.filter(folded[ids].str.contains_any(signs))
-    spots = places.select("text_id", "start", "end").filter(places["text_id"].is_in(doubtful.implode())).unique()
-    said = folded[spots["text_id"]].str
+    is_doubtful = pl.Series(marked(doubtful.to_numpy(), folded.begin.size - 1)[places["text_id"]])
+    spots = places.filter(is_doubtful).select("text_id", "start", "end").unique()
+    said = as_series(folded)[spots["text_id"]].str
     spots = spots.with_columns(ahead=said.slice(0, spots["start"]), behind=said.slice(spots["end"]))
     quoted = spots.filter(_is_quoted())
     return places.join(quoted, on=["text_id", "start", "end"], how="anti") if quoted.height else places
 
 
-def echoes(said: pl.DataFrame) -> pl.Series:
-    """said(start, end, folded, asked) -> whether the clause around a place merely repeats the customer's last bubble, folded."""
+def echoes(said: pl.DataFrame, folded: Texts, asked: Texts) -> Ints:
+    """said(text_id, start, end, last) -> the rows in which the clause around a place merely repeats what was said last.
+
+    A place stands in a text of the folded ones; what the customer said last is number `last` of those asked, -1 nothing.
+    """
+    text, start, end, last = (said[name].to_numpy() for name in ("text_id", "start", "end", "last"))
+    places = zip(*(np.array_split(column, pl.thread_pool_size()) for column in (text, start, end, last)), strict=True)
+    with ThreadPoolExecutor(pl.thread_pool_size()) as threads:
+        is_asked = threads.map(lambda some: _is_asked(folded, asked, *some), places)
+    row = np.flatnonzero(np.concatenate(list(is_asked)))  # much cheaper than the clauses of all
+    rows = said[row].with_columns(row=row, folded=as_series(folded)[text[row]], asked=as_series(asked)[last[row]])
     word = pl.col("folded").str.slice("start", pl.col("end") - pl.col("start"))
-    rows = said.with_row_index("row").filter(pl.col("asked").str.len_chars() >= _ECHO)
-    rows = rows.filter(pl.col("asked").str.contains(word, literal=True))  # much cheaper than the clauses of all
     clause = pl.concat_str(
         pl.col("folded").str.slice(0, pl.col("start")).str.extract(f"([^{_BREAK}]*)$"),
         word,
@@ -42,7 +58,38 @@ def echoes(said: pl.DataFrame) -> pl.Series:
     repeats = rows.with_columns(clause=clause).filter(
         (pl.col("clause").str.len_chars() >= _ECHO) & pl.col("asked").str.contains(pl.col("clause"), literal=True)
     )
-    return pl.repeat(False, said.height, eager=True).scatter(repeats["row"], True)
+    return repeats["row"].to_numpy()
+
+
+@compiled
+def _is_asked(folded: Texts, asked: Texts, text: Integers, start: Small, end: Small, last: Small) -> Bools:
+    """Whether the characters from start to end of a text stand in what was asked, too."""
+    is_asked = np.zeros(text.size, np.bool_)
+    for row in range(text.size):
+        if last[row] >= 0:
+            since = _byte(folded.data, folded.begin[text[row]], start[row])
+            size = _byte(folded.data, since, end[row] - start[row]) - since
+            head, tail = folded.data[since], folded.data[since + size - 1]
+            for at in range(asked.begin[last[row]], asked.begin[last[row] + 1] - size + 1):
+                if (asked.data[at] == head) & (asked.data[at + size - 1] == tail):
+                    same = 1
+                    while same < size and asked.data[at + same] == folded.data[since + same]:
+                        same += 1
+                    if same == size:
+                        is_asked[row] = True
+                        break
+    return is_asked
+
+
+@compiled
+def _byte(data: Bytes, at: int, n: int) -> int:
+    """The byte that n characters of UTF-8 end before."""
+    while n > 0:
+        at += 1
+        while at < data.size and data[at] & 0xC0 == 0x80:
+            at += 1
+        n -= 1
+    return at
 
 
 def _is_quoted() -> pl.Expr:

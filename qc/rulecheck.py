@@ -10,7 +10,7 @@ from typing import NamedTuple
 import polars as pl
 
 from qc import frames
-from qc.detectors import run
+from qc.detectors import missed, told
 from qc.dialogue import turns
 from qc.listening import listen
 from qc.places import Beside
@@ -84,13 +84,11 @@ def _at(clock: str) -> datetime:
 
 def heard(packs: Sequence[Pack], lab: Sequence[Pack] = (), pleasantries: Sequence[str] = ()) -> dict[str, set[str]]:
     """rule_id → the examples in which it is found; `lab` are rules that have no examples of their own."""
-    said = examples(packs)
-    heard_ = listen(*talk(said, pleasantries), [*packs, *lab], beside(said))
+    spoken = examples(packs)
+    heard_ = listen(*talk(spoken, pleasantries), [*packs, *lab], beside(spoken))
     names = heard_.said["conversation_id"]
-    return {
-        rule_id: {*names[one.said["i"]], *names[one.due.filter(~pl.col("is_met"))["i"]]}
-        for rule_id, one in run(heard_).items()
-    }
+    said = {rule_id: {*names[places["i"]]} for rule_id, places in told(heard_).items()}
+    return said | {rule_id: {*names[due.filter(~pl.col("is_met"))["i"]]} for rule_id, due in missed(heard_).items()}
 
 
 def examples(packs: Sequence[Pack]) -> list[tuple[str, str]]:

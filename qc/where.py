@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
+from qc.compiled import Bools, Ints, compiled
 from qc.places import Talk, keys
-from qc.reading import Bools
+from qc.rows import marked
 from qc.rule import EVENTS, Where
 
 _CASES = {"phase": "phase", "topic": "topic", "customer": "customer_type"}
@@ -31,38 +32,44 @@ def looked_at(talk: Talk, where: Where | None) -> Bools:
 
 def _near(talk: Talk, where: Where) -> Bools:
     """The bubbles after, before or around the first finding of a rule (or an event): in its turn or the n−1 next ones."""
-    anchors = _anchors(talk, str(where.anchor))
-    at, of = keys(anchors["talk"], anchors["seq"]), anchors["talk"].to_numpy()
-    here = keys(talk.said["talk"], talk.said["seq"])
-    talk_of, i, turn_of = (talk.said[name].to_numpy() for name in ("talk", "i", "turn"))
-    first, last, from_turn = np.full((3, talk.begin.size), -1)
-    first[of], last[of] = np.searchsorted(here, at, side="left"), np.searchsorted(here, at, side="right") - 1
-    at_last = np.maximum(last[of], 0)
-    from_turn[of] = np.where(talk_of[at_last] == of, turn_of[at_last], 0) if of.size else 0
-    turns_on, n = turn_of - from_turn[talk_of], where.turns or 1
-    is_near = np.abs(turns_on) < n
-    if where.after:
-        is_near = (i > last[talk_of]) & (turns_on < n)
-    elif where.before:
-        is_near = (i < first[talk_of]) & (turns_on > -n)
-    is_anchored = np.zeros(from_turn.size, np.bool_)
-    is_anchored[of] = True
-    return np.asarray(is_near & is_anchored[talk_of])
+    first, last = _anchors(talk, str(where.anchor))
+    side = -1 if where.before else 1 if where.after else 0
+    return _beside(talk.begin, talk.said["turn"].to_numpy(), first, last, where.turns or 1, side)
 
 
-def _anchors(talk: Talk, name: str) -> pl.DataFrame:
-    """(talk, seq) of the first finding of a rule, or of the last message before an event, in order."""
+@compiled
+def _beside(begin: Ints, turn: Ints, first: Ints, last: Ints, n: int, side: int) -> Bools:
+    """The bubbles of talks with an anchor that are less than n turns from it: behind it (1), ahead of it (−1) or either (0).
+
+    By talk, the anchor lies behind the bubbles before `first` and ahead of those after `last`; -1 where there is none.
+    """
+    is_near = np.zeros(turn.size, np.bool_)
+    for talk in range(begin.size):
+        if first[talk] < 0:
+            continue
+        of = turn[last[talk]] if last[talk] >= begin[talk] else 0
+        for i in range(begin[talk], begin[talk + 1] if talk + 1 < begin.size else turn.size):
+            on = turn[i] - of
+            is_near[i] = (side <= 0 or i > last[talk]) and (side >= 0 or i < first[talk]) and -n < on < n
+    return is_near
+
+
+def _anchors(talk: Talk, name: str) -> tuple[Ints, Ints]:
+    """By talk, the first finding of a rule, as its bubble twice; of an event the bubbles behind it and ahead of it."""
+    first, last = np.full((2, talk.begin.size), -1)
+    of = talk.said["talk"].to_numpy()
     if name not in EVENTS:
-        found = talk.said["talk", "seq"][talk.findings[name]["i"]]
-        return found.group_by("talk").agg(pl.col("seq").min()).sort("talk")
+        i = np.sort(talk.findings[name]["i"].to_numpy())[::-1]
+        first[of[i]] = last[of[i]] = i  # the first one is written last
+        return first, last
     at = _events(talk, name).group_by("conversation_id").agg(pl.col("at").min())
     before = talk.messages.join(at, on="conversation_id").filter(pl.col("sent_at") <= pl.col("at"))
-    last = before.group_by("conversation_id").agg(pl.col("seq").max())
-    return (
-        last.join(talk.said["conversation_id", "talk"][talk.begin], on="conversation_id")
-        .select("talk", "seq")
-        .sort("talk")
-    )
+    ahead = before.group_by("conversation_id").agg(pl.col("seq").max())
+    ahead = ahead.join(talk.said["conversation_id", "talk"][talk.begin], on="conversation_id")
+    here, there = keys(talk.said["talk"], talk.said["seq"]), keys(ahead["talk"], ahead["seq"])
+    first[ahead["talk"]] = np.searchsorted(here, there, side="left")
+    last[ahead["talk"]] = np.searchsorted(here, there, side="right") - 1
+    return first, last
 
 
 def _events(talk: Talk, name: str) -> pl.DataFrame:
@@ -85,19 +92,15 @@ def _of_kind(talk: Talk, key: str, wanted: list[str], asked: Bools) -> Bools:
     if key == "order":
         rows = talk.said.select("i", *_AT).filter(pl.Series(asked))
         state = _order_state(rows, talk).filter(pl.col("state").is_in(wanted))
-        return _marked(rows.join(state, on=_AT, how="semi")["i"], talk.said.height)
+        return marked(rows.join(state, on=_AT, how="semi")["i"].to_numpy(), talk.said.height)
     kinds = talk.beside.cases if key in _CASES else talk.messages
     if kinds is None:
         return np.zeros(talk.said.height, np.bool_)
     such = kinds.filter(pl.col(_CASES.get(key, key)).is_in(wanted))
     talks = talk.said["conversation_id", "talk"][talk.begin]
-    return _marked(talks.join(such, on="conversation_id", how="semi")["talk"], talks.height)[talk.said["talk"]]
-
-
-def _marked(numbers: pl.Series, n: int) -> Bools:
-    is_marked = np.zeros(n, np.bool_)
-    is_marked[numbers.to_numpy()] = True
-    return is_marked
+    return marked(talks.join(such, on="conversation_id", how="semi")["talk"].to_numpy(), talks.height)[
+        talk.said["talk"]
+    ]
 
 
 def _order_state(rows: pl.DataFrame, talk: Talk) -> pl.DataFrame:

@@ -2,8 +2,9 @@
 
 300 rules (the shipped ones and made-up ones of the same shape, some disguised, some patterns) over a million bubbles,
 against one `contains_any` pass of polars with the same words over the same bubbles, in the same run; beside it all places
-of the same words (`find_many`). Three times: a made-up shop's months with its turns, the small sample said over and over,
-and that with every bubble different.
+of the same words (`find_many`). Four times: a made-up shop's months with its turns, as `dialogue.arrange` leaves them and
+with their texts laid side by side, which is twice as fast to read; the small sample said over and over; and that with every
+bubble different.
 """
 
 from __future__ import annotations
@@ -103,9 +104,11 @@ def main() -> None:
     packs = book()
     words = pl.Series(sorted({w for _, w in _words(packs)})).implode()
     everyone, disguises = list(rules_of(packs).values()), disguises_of(packs)
-    no_turns = frames.empty(frames.Turn)
+    no_turns, (sold, asked) = frames.empty(frames.Turn), months(n)
+    side_by_side = pl.Series(pl.from_arrow(sold["text"].to_arrow(compat_level=pl.CompatLevel.oldest())))
     for title, (messages, turns) in {
-        "a shop's months": months(n),
+        "a shop's months": (sold, asked),
+        "a shop's months, texts side by side": (sold.with_columns(text=side_by_side), asked),
         "the sample over and over": (shop(n, is_repeated=True), no_turns),
         "no text twice": (shop(n, is_repeated=False), no_turns),
     }.items():

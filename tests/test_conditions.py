@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 
 from pipelines import rule_manual, rulebench
 from qc.conditions import Condition, Part, asked
-from qc.detectors import Inspection, inspect, unasked
+from qc.detectors import Inspection, inspect
 from qc.listening import listen
 from qc.mutation import mutants, survivors
+from qc.needs import unasked
 from qc.places import KEYS, Beside, places
 from qc.rule import EVENTS, Rule, Where
 from qc.rulebook import Pack, RulebookError, bind, load_pack, rules_of

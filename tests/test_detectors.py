@@ -57,6 +57,29 @@ def test_occurrences_are_those_of_a_plain_search(text: str, phrases: list[str]) 
     assert places.height == len(plain)
 
 
+WORDS = st.lists(st.text("ab我。", min_size=1, max_size=3), min_size=1, max_size=4, unique=True)
+
+
+@settings(deadline=None)
+@given(
+    st.text(st.sampled_from("ab我。~😊 "), max_size=10),
+    WORDS,
+    st.lists(st.text("ab我", min_size=1, max_size=3)),
+    st.booleans(),
+)
+def test_what_is_excused_and_what_is_more_than_the_word_is_left_out(
+    text: str, words: list[str], unless: list[str], exact: bool
+) -> None:
+    asked = rule(any_of=words, unless=unless, exact=exact, disguise=False)
+    places = occurrences(pl.Series([text]), [asked]).select("start", "end").rows()
+    excuses = [(a, a + len(p)) for p in unless for a in range(len(text)) if text.startswith(p, a)]
+    hits = {(a, a + len(p)) for p in words for a in range(len(text)) if text.startswith(p, a)}
+    hits = {(a, z) for a, z in hits if not any(a < y and x < z for x, y in excuses)}
+    if exact:
+        hits = {(a, z) for a, z in hits if not set(text[:a] + text[z:]) - set("。~ ") and "😊" not in text}
+    assert sorted(places) == sorted(hits)
+
+
 @pytest.mark.parametrize(
     "text",
     [
