@@ -65,9 +65,12 @@ def echoes(said: pl.DataFrame, folded: Texts, asked: Texts) -> Ints:
 def _is_asked(folded: Texts, asked: Texts, text: Integers, start: Small, end: Small, last: Small) -> Bools:
     """Whether the characters from start to end of a text stand in what was asked, too."""
     is_asked = np.zeros(text.size, np.bool_)
+    of, at_start, since = -1, 0, 0  # places mostly come in order: a text is not counted from its beginning each time
     for row in range(text.size):
         if last[row] >= 0:
-            since = _byte(folded.data, folded.begin[text[row]], start[row])
+            if text[row] != of or start[row] < at_start:
+                of, at_start, since = text[row], 0, folded.begin[text[row]]
+            since, at_start = _byte(folded.data, since, start[row] - at_start), start[row]
             size = _byte(folded.data, since, end[row] - start[row]) - since
             head, tail = folded.data[since], folded.data[since + size - 1]
             for at in range(asked.begin[last[row]], asked.begin[last[row] + 1] - size + 1):

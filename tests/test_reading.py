@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from qc import characters, disguise, reading
 from qc.patterns import as_folded, literal
+from qc.quotation import echoes
 from qc.text import fold, fold_text
 
 # Astral, combining, full width, traditional, gaps, what disguises are made of; and characters that fold to other lengths.
@@ -81,6 +82,17 @@ def test_what_is_meant_points_at_what_was_written(texts: list[str], ways: dict[s
         here = slice(read.begin[n], read.begin[n + 1] - 1)
         since, until = read.since[here] - read.written[n], read.until[here] - read.written[n]
         assert list(zip(said[n], since.tolist(), until.tolist(), strict=True)) == _by_hand(text, key)
+
+
+@given(st.text("ab微。", min_size=1, max_size=14), st.text("ab微。", max_size=14), st.data())
+def test_a_clause_that_was_asked_before_is_an_echo(text: str, asked: str, data: st.DataObject) -> None:
+    places = data.draw(st.lists(st.tuples(*[st.integers(0, len(text))] * 2).filter(lambda p: p[0] < p[1]), max_size=8))
+    rows = pl.DataFrame(places, {"start": pl.Int32, "end": pl.Int32}, orient="row")
+    rows = rows.with_columns(text_id=pl.lit(0, pl.UInt32), last=pl.lit(0, pl.Int32))
+    folded, last = (characters.as_texts(pl.Series([t], dtype=pl.String)) for t in (text, asked))
+    clauses = [text[text.rfind("。", 0, a) + 1 : z + len(text[z:].split("。", maxsplit=1)[0])] for a, z in places]
+    echo = [n for n, clause in enumerate(clauses) if len(clause) >= 4 and clause in asked]
+    assert echoes(rows, folded, last).tolist() == echo
 
 
 @given(st.lists(st.text("ab微", max_size=3), min_size=1), st.data())
