@@ -41,7 +41,7 @@ def listen(messages: pl.DataFrame, turns: pl.DataFrame, packs: Sequence[Pack], b
             for who in ("customer", "agent")
         }
         said = _arranged(_spoken(messages)).with_row_index("i")
-        heard = [threads.submit(_side, said, who, shelf) for who, shelf in asked_of.items()]
+        heard = [threads.submit(_side, said, who, sought) for who, sought in asked_of.items()]
         begin = np.flatnonzero(np.diff(said["talk"].to_numpy(), prepend=-1))
         turned, (number, agents) = _turns(turns, said["conversation_id", "talk"][begin]), _agents(said)
         said = said.with_columns(number, said["text"].str.len_chars().cast(pl.Int32).alias("long"))
@@ -144,12 +144,12 @@ def _counted(
     return counted
 
 
-def _side(said: pl.DataFrame, who: str, shelf: Future[Shelf]) -> _Side:
+def _side(said: pl.DataFrame, who: str, sought: Future[Shelf]) -> _Side:
     theirs = said.select("i", "text").filter(said["is_agent"] == (who == "agent"))
     which, first = numbered(theirs["text"])
     of = np.full(said.height, -1, np.int32)
     of[theirs["i"].to_numpy()] = which
-    asked = shelf.result()
+    asked = sought.result()
     heard = hear(theirs["text"][first], asked)
     is_claimed = pl.col("leaf").is_in([leaf.leaf for leaf in asked.sought if leaf.rule.by == "phrase"])
     own_words = own(heard.spans.filter(is_claimed), heard.folded, heard.signed)
