@@ -136,14 +136,16 @@ def _book(
     """The words of some of the leaves sought, and signs."""
     rules = {leaf.rule_no: leaf.rule for leaf in leaves}
     patterns = [leaf for leaf in leaves if leaf.kind == "regex"]
-    words = [(w, CLAIM, leaf.rule_no, leaf.leaf) for leaf in leaves if leaf.kind == "words" for w in leaf.value]
-    words += [(w, UNLESS, number, 0) for number, rule in rules.items() for w in rule.unless]
-    musts = [(literal(leaf.value), MUST, leaf.rule_no, leaf.leaf) for leaf in patterns]
-    musts += [(sign, MUST, 0, len(sought)) for sign in signs]
-    schema = {"word": pl.String, "kind": pl.Int8, "rule": pl.Int32, "leaf": pl.Int32}
-    uses, as_folded = (pl.DataFrame(rows, schema, orient="row") for rows in (words, musts))
+    uses = _uses([
+        *((leaf.value, CLAIM, leaf.rule_no, leaf.leaf) for leaf in leaves if leaf.kind == "words"),
+        *((rule.unless, UNLESS, number, 0) for number, rule in rules.items()),
+    ])  # fmt: skip
     uses = uses.with_columns(disguise.undisguise(uses["word"], key) if key else fold(uses["word"]))
-    uses = pl.concat([uses, as_folded]).filter(pl.col("word") != "").unique().sort("word")
+    musts = _uses([
+        *(([literal(leaf.value)], MUST, leaf.rule_no, leaf.leaf) for leaf in patterns),
+        (signs, MUST, 0, len(sought)),
+    ])  # fmt: skip
+    uses = pl.concat([uses, musts]).filter(pl.col("word") != "").unique().sort("word")
     of = uses["word"].rle().struct
     return Book(
         reading.trie(of["value"].to_list()),
@@ -153,6 +155,15 @@ def _book(
         np.array([leaf.rule.by == "absent" and only_words(leaf.rule) for leaf in sought], np.bool_),
         marked([leaf.rule_no for leaf in patterns], max((leaf.rule_no for leaf in sought), default=0) + 1),
     )
+
+
+def _uses(lists: Sequence[tuple[Sequence[str], int, int, int]]) -> pl.DataFrame:
+    """(words, kind, rule, leaf) each -> a row a word."""
+    words = [word for some, *_ in lists for word in some]
+    many = [len(some) for some, *_ in lists]
+    kind, rule, leaf = (np.repeat([one[k] for one in lists], many) for k in (1, 2, 3))
+    schema = {"word": pl.String, "kind": pl.Int8, "rule": pl.Int32, "leaf": pl.Int32}
+    return pl.DataFrame({"word": words, "kind": kind, "rule": rule, "leaf": leaf}, schema)
 
 
 def _cold(found: pl.DataFrame, folded: pl.Series, sought: Sequence[Leaf]) -> pl.DataFrame:
