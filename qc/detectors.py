@@ -18,7 +18,7 @@ from qc.compiled import Bools, Integers, Ints, Small, compiled
 from qc.conditions import only_words
 from qc.listening import listen
 from qc.places import PLACE, Beside, Talk, places
-from qc.rows import marked, ordered
+from qc.rows import marked
 from qc.rule import SEVERITIES, Rule
 from qc.rulebook import Pack
 from qc.where import looked_at
@@ -44,12 +44,12 @@ def inspect(
     """
     talk = listen(messages, turns, packs, beside)
     rules = [talk.rules[rule_id] for rule_id in sorted(talk.rules)]
-    names = pl.Series([rule.id for rule in rules], dtype=pl.String)
+    names, rank = pl.Series([rule.id for rule in rules], dtype=pl.String), _rank_of_names(talk)
     with ThreadPoolExecutor(pl.thread_pool_size()) as threads:
         said = _by_number(told(talk), rules, PLACE).drop("is_whole")
         due = threads.submit(lambda: _by_number(missed(talk), rules, DUE))
-        moments = threads.submit(lambda: _moments(talk, names, due.result()))
-        rows = _in_order(talk, _settled(said, rules), due.result().filter(~pl.col("is_met")))
+        moments = threads.submit(lambda: _moments(talk, names, rank, due.result()))
+        rows = _in_order(talk, rank, _settled(said, rules), due.result().filter(~pl.col("is_met")))
         ids = threads.submit(_ids, talk, names, rows)
         findings = _called(talk, names, rows).with_columns(*rows["seq", "start", "end"], _quotes(talk, rows))
         findings = frames.of(frames.Finding, findings.with_columns(finding_id=ids.result()))
@@ -96,7 +96,7 @@ def absent(talk: Talk, rule: Rule) -> pl.DataFrame:
     where, n = rule.where, talk.said.height
     said, is_due = places(talk, rule, rule)["i"].to_numpy(), talk.is_agent & looked_at(talk, where)
     if where and (where.first or where.last or where.anchor):
-        owner, is_met = _of_one(talk.begin, is_due, marked(said, n), bool(where.last))
+        owner, is_met = _of_one(np.append(talk.begin, n), is_due, marked(said, n), bool(where.last))
     else:
         speaker = talk.said["speaker"].to_numpy()
         owner = np.flatnonzero(marked(speaker[is_due], n) if where else speaker == np.arange(n))
@@ -111,9 +111,9 @@ def absent(talk: Talk, rule: Rule) -> pl.DataFrame:
 def _of_one(begin: Ints, is_due: Bools, is_said: Bools, is_last: bool) -> tuple[Small, Bools]:
     """(the first or the last bubble of each talk of which it is due, whether it was said in any of those)."""
     owner, is_met, n = np.empty(begin.size, np.int32), np.zeros(begin.size, np.bool_), 0
-    for talk in range(begin.size):
+    for talk in range(begin.size - 1):
         one = -1
-        for i in range(begin[talk], begin[talk + 1] if talk + 1 < begin.size else is_due.size):
+        for i in range(begin[talk], begin[talk + 1]):
             if is_due[i]:
                 one = i if one < 0 or is_last else one
                 is_met[n] |= is_said[i]
@@ -132,7 +132,7 @@ def _is_left(talk: Talk) -> Bools:
 
 def _settled(found: pl.DataFrame, rules: Sequence[Rule]) -> pl.DataFrame:
     """(i, start, end, rule) -> one a spot and category: of overlapping ones the most severe stays, then the longest, then the first."""
-    rows = found[ordered(*(found[name].to_numpy() for name in ("i", "start", "rule")))].with_row_index("row")
+    rows = frames.in_order_of(found, "i", "start", "rule").with_row_index("row")
     categories = {category: n for n, category in enumerate(sorted({rule.category for rule in rules}))}
     is_again = (rows["i"] == rows["i"].shift()).fill_null(False)
     near = rows.filter(is_again | is_again.shift(-1).fill_null(False))
@@ -164,16 +164,15 @@ def _lost(rows: pl.DataFrame) -> pl.Series:
     return pl.concat(lost)
 
 
-def _moments(talk: Talk, names: pl.Series, due: pl.DataFrame) -> pl.DataFrame:
-    """DUE with its rule -> frames.Moment, in order of (conversation, rule, agent)."""
+def _moments(talk: Talk, names: pl.Series, rank: pl.Series, due: pl.DataFrame) -> pl.DataFrame:
+    """DUE with its rule -> frames.Moment, in order of (conversation, rule, agent); `rank`: the talks' places by their names."""
     rows = talk.said["talk", "agent"][due["i"]].with_columns(due["is_met"], due["rule"])
-    of, rule, agent = (rows[name].to_numpy() for name in ("talk", "rule", "agent"))
-    rows = rows[ordered(_rank_of_names(talk)[of], rule, agent)]
+    rows = frames.in_order_of(rows.with_columns(rank=rank[rows["talk"]]), "rank", "rule", "agent")
     named = _called(talk, names, rows).with_columns(rows["is_met"])
     return frames.of(frames.Moment, named)
 
 
-def _in_order(talk: Talk, said: pl.DataFrame, missing: pl.DataFrame) -> pl.DataFrame:
+def _in_order(talk: Talk, rank: pl.Series, said: pl.DataFrame, missing: pl.DataFrame) -> pl.DataFrame:
     """PLACE and DUE that was not met, with their rules -> both in order of (conversation, seq, start, rule, agent).
 
     What is absent has no place in its talk and comes first.
@@ -182,9 +181,7 @@ def _in_order(talk: Talk, said: pl.DataFrame, missing: pl.DataFrame) -> pl.DataF
     found = numbers[said["i"]].with_columns(said)
     lacking = numbers[missing["i"]].with_columns(missing.select("i", "rule"), seq=None, start=None, end=None)
     rows = pl.concat([found, frames.of(dict(found.schema), lacking)])
-    of, rule, agent = (rows[name].to_numpy() for name in ("talk", "rule", "agent"))
-    seq, start = (rows[name].fill_null(-1).to_numpy() + 1 for name in ("seq", "start"))
-    return rows[ordered(_rank_of_names(talk)[of], seq, start, rule, agent)]
+    return frames.in_order_of(rows.with_columns(rank=rank[rows["talk"]]), "rank", "seq", "start", "rule", "agent")
 
 
 def _quotes(talk: Talk, rows: pl.DataFrame) -> pl.Series:
@@ -220,8 +217,6 @@ def _called(talk: Talk, names: pl.Series, rows: pl.DataFrame) -> pl.DataFrame:
     })  # fmt: skip
 
 
-def _rank_of_names(talk: Talk) -> Small:
+def _rank_of_names(talk: Talk) -> pl.Series:
     """The place of each talk when they are ordered by their names."""
-    rank = np.empty(talk.begin.size, np.int32)
-    rank[talk.said["conversation_id"][talk.begin].arg_sort().to_numpy()] = np.arange(rank.size)
-    return rank
+    return talk.said["conversation_id"][talk.begin].arg_sort().arg_sort()

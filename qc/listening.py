@@ -103,7 +103,7 @@ def _numbers(said: pl.DataFrame, begin: Ints, n_agents: int, turns: pl.DataFrame
     seq, is_agent, agent = (said[name].to_numpy() for name in ("seq", "is_agent", "agent"))
     talk, asked_seq, turn = (turns[name].to_numpy() for name in ("talk", "asked_seq", "turn"))
     has_text = said["text"].is_not_null().to_numpy()
-    found = _counted(begin, seq, is_agent, agent, has_text, n_agents, talk, asked_seq, turn)
+    found = _counted(np.append(begin, said.height), seq, is_agent, agent, has_text, n_agents, talk, asked_seq, turn)
     names = ("nth", "nth_last", "speaker", "asked", "turn")
     return [pl.Series(name, column) for name, column in zip(names, found, strict=True)]
 
@@ -117,8 +117,8 @@ def _counted(
     customer's); what the customer said last up to it (-1 before that); the turn asked last up to it (0 before that)."""
     counted, first, turn = np.full((5, seq.size), -1, np.int32), np.full(n_agents, -1), 0
     nth, nth_last, speaker, asked, turns = counted
-    for talk in range(begin.size):
-        since, until = begin[talk], begin[talk + 1] if talk + 1 < begin.size else seq.size
+    for talk in range(begin.size - 1):
+        since, until = begin[talk], begin[talk + 1]
         n_agent = n_customer = number = 0
         last = -1
         while turn < talk_of_turn.size and talk_of_turn[turn] < talk:

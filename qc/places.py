@@ -218,9 +218,7 @@ def _in_enough(parts: list[npt.NDArray[np.uint32]], at_least: int) -> npt.NDArra
         return np.zeros(0, np.bool_)
     n_parts = np.zeros(max(int(part.max()) for part in held) + 1, np.int16)
     for part in held:
-        is_in = np.zeros(n_parts.size, np.bool_)
-        is_in[part] = True
-        n_parts += is_in
+        n_parts += marked(part, n_parts.size)
     return np.asarray(n_parts >= at_least)
 
 

@@ -10,8 +10,6 @@ from qc.compiled import Bools, Integers, Ints, Small, compiled
 
 Rows = npt.NDArray[np.uint32]  # numbers of rows, as polars has them
 
-_FEW = 32  # rows that are put in order one by one
-
 
 def numbered(values: pl.Series) -> tuple[Small, Rows]:
     """(which of the distinct values each one is, in order of appearance; where each of these stands first).
@@ -29,12 +27,8 @@ def _numbered(keys: Ints) -> tuple[Small, Rows]:
     size = 16
     while size < 2 * keys.size:
         size *= 2
-    taken, which, first, n = (
-        np.full(size, -1, np.int32),
-        np.empty(keys.size, np.int32),
-        np.empty(keys.size, np.uint32),
-        0,
-    )
+    taken, n = np.full(size, -1, np.int32), 0
+    which, first = np.empty(keys.size, np.int32), np.empty(keys.size, np.uint32)
     for row in range(keys.size):
         slot = keys[row] & size - 1
         while taken[slot] >= 0 and keys[first[taken[slot]]] != keys[row]:
@@ -44,33 +38,6 @@ def _numbered(keys: Ints) -> tuple[Small, Rows]:
             n += 1
         which[row] = taken[slot]
     return which, first[:n].copy()
-
-
-def ordered(place: Integers, *then: Integers) -> Rows:
-    """The rows in order of their place, within it of the next numbers; none is below 0, places are as few as there are rows."""
-    minor = np.zeros(place.size, np.int64)
-    for numbers in then:
-        minor = minor * (int(numbers.max(initial=0)) + 1) + numbers
-    begin = edges(place, int(place.max(initial=0)) + 1)
-    order = in_order(place, begin.size - 1)
-    _order_few(order, begin, minor)
-    for one in np.flatnonzero(np.diff(begin) > _FEW):
-        here = order[begin[one] : begin[one + 1]]
-        here[:] = here[np.argsort(minor[here], kind="stable")]
-    return order
-
-
-@compiled
-def _order_few(order: Rows, begin: Small, minor: Ints) -> None:
-    """Puts the rows of places with few of them in order, one row after another."""
-    for one in range(begin.size - 1):
-        since, until = begin[one], begin[one + 1]
-        for n_done in range(since + 1, until if until - since <= _FEW else since):
-            row, at = order[n_done], n_done
-            while at > since and minor[order[at - 1]] > minor[row]:
-                order[at] = order[at - 1]
-                at -= 1
-            order[at] = row
 
 
 def in_order(number: Integers, n: int) -> Rows:

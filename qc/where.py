@@ -34,7 +34,8 @@ def _near(talk: Talk, where: Where) -> Bools:
     """The bubbles after, before or around the first finding of a rule (or an event): in its turn or the n−1 next ones."""
     first, last = _anchors(talk, str(where.anchor))
     side = -1 if where.before else 1 if where.after else 0
-    return _beside(talk.begin, talk.said["turn"].to_numpy(), first, last, where.turns or 1, side)
+    edges = np.append(talk.begin, talk.said.height)
+    return _beside(edges, talk.said["turn"].to_numpy(), first, last, where.turns or 1, side)
 
 
 @compiled
@@ -44,11 +45,11 @@ def _beside(begin: Ints, turn: Ints, first: Ints, last: Ints, n: int, side: int)
     By talk, the anchor lies behind the bubbles before `first` and ahead of those after `last`; -1 where there is none.
     """
     is_near = np.zeros(turn.size, np.bool_)
-    for talk in range(begin.size):
+    for talk in range(begin.size - 1):
         if first[talk] < 0:
             continue
         of = turn[last[talk]] if last[talk] >= begin[talk] else 0
-        for i in range(begin[talk], begin[talk + 1] if talk + 1 < begin.size else turn.size):
+        for i in range(begin[talk], begin[talk + 1]):
             on = turn[i] - of
             is_near[i] = (side <= 0 or i > last[talk]) and (side >= 0 or i < first[talk]) and -n < on < n
     return is_near
@@ -92,15 +93,14 @@ def _of_kind(talk: Talk, key: str, wanted: list[str], asked: Bools) -> Bools:
     if key == "order":
         rows = talk.said.select("i", *_AT).filter(pl.Series(asked))
         state = _order_state(rows, talk).filter(pl.col("state").is_in(wanted))
-        return marked(rows.join(state, on=_AT, how="semi")["i"].to_numpy(), talk.said.height)
+        return marked(rows.join(state, on=_AT, how="semi")["i"], talk.said.height)
     kinds = talk.beside.cases if key in _CASES else talk.messages
     if kinds is None:
         return np.zeros(talk.said.height, np.bool_)
     such = kinds.filter(pl.col(_CASES.get(key, key)).is_in(wanted))
     talks = talk.said["conversation_id", "talk"][talk.begin]
-    return marked(talks.join(such, on="conversation_id", how="semi")["talk"].to_numpy(), talks.height)[
-        talk.said["talk"]
-    ]
+    those = talks.join(such, on="conversation_id", how="semi")["talk"]
+    return np.asarray(marked(those, talks.height)[talk.said["talk"]])
 
 
 def _order_state(rows: pl.DataFrame, talk: Talk) -> pl.DataFrame:

@@ -3,8 +3,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qc import frames
-from qc.detectors import inspect
+from qc import frames, phrases
+from qc.detectors import inspect, missed, told
+from qc.listening import listen
 from qc.phrases import occurrences
 from qc.rule import Rule
 from qc.rulebook import rules_of
@@ -50,11 +51,32 @@ def _places(text: str) -> list[tuple[int, str]]:
     st.text(st.sampled_from("ab我不能😊"), max_size=14),
     st.lists(st.text("ab我不能😊", min_size=1, max_size=3), min_size=1),
 )
-def test_occurrences_are_those_of_a_plain_search(text: str, phrases: list[str]) -> None:
-    places = occurrences(pl.Series([text]), [rule(any_of=sorted(set(phrases)), unless=[])])
-    plain = {(i, i + len(p)) for p in set(phrases) for i in range(len(text)) if text.startswith(p, i)}
+def test_occurrences_are_those_of_a_plain_search(text: str, words: list[str]) -> None:
+    places = occurrences(pl.Series([text]), [rule(any_of=sorted(set(words)), unless=[])])
+    plain = {(i, i + len(p)) for p in set(words) for i in range(len(text)) if text.startswith(p, i)}
     assert set(places.select("start", "end").rows()) == plain
     assert places.height == len(plain)
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.text(st.sampled_from("ab我不 能😊"), max_size=9), min_size=2, max_size=6, unique=True),
+    st.lists(st.text("ab我不能", min_size=1, max_size=3), min_size=1, max_size=3, unique=True),
+    st.booleans(),
+)
+def test_texts_read_in_pieces_keep_their_places(texts: list[str], words: list[str], disguise: bool) -> None:
+    rules = [rule(any_of=words, disguise=disguise), rule(id="PATTERN", any_of=None, regex="[ab]{1,2}我")]
+    whole = occurrences(pl.Series(texts), rules)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(phrases, "_PIECE", 5)
+        pieces = occurrences(pl.Series(texts), rules)
+    key = ["rule_id", "text_id", "start", "end"]
+    assert pieces.sort(key).equals(whole.sort(key))
+    if not disguise:
+        plain = [
+            (n, t.find(w, a)) for n, t in enumerate(texts) for w in words for a in range(len(t)) if t.startswith(w, a)
+        ]
+        assert sorted(pieces.filter(rule_id="INFORMAL_YOU").select("text_id", "start").rows()) == sorted(plain)
 
 
 WORDS = st.lists(st.text("ab我。", min_size=1, max_size=3), min_size=1, max_size=4, unique=True)
@@ -223,6 +245,12 @@ def test_neither_order_nor_doubled_rows_change_anything(random) -> None:  # type
     expected = inspect(*talk, shipped())
     assert again.findings.equals(expected.findings)
     assert again.moments.equals(expected.moments)
+
+
+def test_every_rule_that_can_be_asked_is_asked_in_its_way() -> None:
+    talk = listen(*heard("客: 有货吗\n服: 有的"), shipped())
+    assert {rule.by for rule in talk.askable} == set(Rule.model_fields["by"].annotation.__args__)  # type: ignore[union-attr]
+    assert sorted({**told(talk), **missed(talk)}) == sorted(rule.id for rule in talk.askable)
 
 
 def test_nothing_to_inspect_and_no_rules() -> None:

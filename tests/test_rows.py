@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qc.rows import edges, in_order, numbered, ordered, spread
+from qc.rows import edges, in_order, numbered, spread
 
 FEW = st.lists(st.integers(0, 6), max_size=80)
 
@@ -28,13 +28,6 @@ def test_rows_in_order_of_a_number(numbers: list[int]) -> None:
     number = np.array(numbers, np.int32)
     assert in_order(number, 7).tolist() == np.argsort(number, kind="stable").tolist()
     assert edges(number, 7).tolist() == [sum(n < k for n in numbers) for k in range(8)]
-
-
-# More rows in one place than are put in order one by one, too.
-@given(st.lists(st.tuples(st.integers(0, 1), st.integers(0, 3), st.integers(0, 3)), max_size=120))
-def test_rows_in_order_of_several_numbers(rows: list[tuple[int, int, int]]) -> None:
-    columns = np.array(rows, np.int32).reshape(-1, 3).T
-    assert ordered(*columns).tolist() == sorted(range(len(rows)), key=lambda row: rows[row])
 
 
 @given(st.lists(st.integers(-1, 3), max_size=12), st.lists(st.integers(0, 3), max_size=12), st.data())
