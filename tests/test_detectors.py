@@ -79,6 +79,12 @@ def test_texts_read_in_pieces_keep_their_places(texts: list[str], words: list[st
         assert sorted(pieces.filter(rule_id="INFORMAL_YOU").select("text_id", "start").rows()) == sorted(plain)
 
 
+def test_characters_of_a_word_that_one_way_of_writing_stands_for_are_one_place() -> None:
+    asked = rule(any_of=["微信", "微", "信", "信号"], unless=[], disguise=True)
+    places = occurrences(pl.Series(["加vx号vx"]), [asked], {"微信": ["vx"]})
+    assert sorted(places.select("start", "end").rows()) == [(1, 3), (1, 4), (4, 6)]
+
+
 WORDS = st.lists(st.text("ab我。", min_size=1, max_size=3), min_size=1, max_size=4, unique=True)
 
 
