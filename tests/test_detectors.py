@@ -8,7 +8,7 @@ from qc.detectors import inspect, missed, told
 from qc.listening import listen
 from qc.phrases import occurrences
 from qc.rule import Rule
-from qc.rulebook import rules_of
+from qc.rulebook import Pack, rules_of
 from tests.talk import found, heard, inspected, shipped
 
 # Around a planted phrase: astral, emoji with modifiers, full width, traditional, combining marks; no quotation.
@@ -207,6 +207,15 @@ def test_absence_is_looked_for_where_it_is_due() -> None:
         (None, "NO_ADDRESS", "甲"),
         (None, "NO_FAREWELL", "乙"),
         (None, "NO_GREETING", "甲"),
+    ]
+
+
+def test_what_the_customer_says_is_not_said_by_the_agent() -> None:
+    asks = rule(id="ASKS", who="customer", any_of=["有货"])
+    mine = rule(id="MINE", by="absent", any_of=None, rule="ASKS")
+    packs = [Pack("p", "p", "p", "p", (asks, mine), {}, {})]
+    assert inspect(*heard("客: 有货吗\n服: 有的"), packs).moments.select("rule_id", "is_met").rows() == [
+        ("MINE", False)
     ]
 
 
